@@ -1,0 +1,148 @@
+"""Products of shared values, and the reshare that every product ends with."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from trine import _core
+from trine.errors import ShapeError
+from trine.mpc.party import Party, Replicated, Ring, place
+from trine.mpc.rounds import Protocol, Round
+from trine.ring.pack import pack, packed_size, unpack
+
+__all__ = [
+    "add_public",
+    "conv2d_shape",
+    "local_conv2d",
+    "local_matmul",
+    "local_product",
+    "multiply",
+    "reshare",
+    "split_known",
+    "times_known",
+]
+
+Pair = tuple[int, int]
+Padding = tuple[int, int, int, int]
+
+
+def add_public(party: Party, x: Replicated, constant: Ring) -> Replicated:
+    """x + constant, for a constant everybody knows; local."""
+    return x + place(party, 0, np.broadcast_to(constant, x.shape), x.shape)
+
+
+def local_product(x: Replicated, y: Replicated) -> Ring:
+    """This party's additive part of the element-wise product; shapes broadcast; local.
+
+    z_i = x_i y_i + x_i y_{i+1} + x_{i+1} y_i; the nine terms of (x_0 + x_1 + x_2)(y_0 + y_1 + y_2) are covered
+    once each (Araki et al. 2016, section 2.2). The parts are *not* random: mask them before they are sent.
+    """
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    xa, xb, ya, yb = (np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b))
+    out = np.empty(shape, np.uint64)
+    _core.rss_mul(xa, xb, ya, yb, out)
+    return out
+
+
+def local_matmul(x: Replicated, y: Replicated) -> Ring:
+    """This party's additive part of the matrix product (M, K) @ (K, N), as one product of depth 2K; local."""
+    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[0]:
+        raise ShapeError(f"cannot multiply matrices of shapes {x.shape} and {y.shape}")
+    xa, xb, ya, yb = (np.ascontiguousarray(s) for s in (x.a, x.b, y.a, y.b))
+    out = np.empty((x.shape[0], y.shape[1]), np.uint64)
+    _core.rss_matmul(xa, xb, ya, yb, out)
+    return out
+
+
+def conv2d_shape(x: tuple[int, ...], w: tuple[int, ...], stride: Pair, padding: Padding) -> tuple[int, int, int, int]:
+    """Shape (N, OH, OW, O) of the convolution of (N, H, W, C) with (KH, KW, C, O).
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+    """
+    top, bottom, left, right = padding
+    if len(x) != 4 or len(w) != 4 or x[3] != w[2]:
+        raise ShapeError(f"cannot convolve shape {x} (N, H, W, C) with {w} (KH, KW, C, O)")
+    height, width = x[1] + top + bottom - w[0], x[2] + left + right - w[1]
+    if height < 0 or width < 0 or min(stride) < 1 or min(padding) < 0:
+        raise ShapeError(f"a kernel of {w[:2]} does not fit an image of {x[1:3]} with padding {padding}")
+    return x[0], height // stride[0] + 1, width // stride[1] + 1, w[3]
+
+
+def local_conv2d(x: Replicated, w: Replicated, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)) -> Ring:
+    """This party's additive part of a two-dimensional convolution (cross-correlation, as in every ML library); local.
+
+    Args:
+        x: images (N, H, W, C).
+        w: kernels (KH, KW, C, O).
+        padding: zeros added at the top, bottom, left, right.
+    """
+    out = np.empty(conv2d_shape(x.shape, w.shape, stride, padding), np.uint64)
+    xa, xb, wa, wb = (np.ascontiguousarray(s) for s in (x.a, x.b, w.a, w.b))
+    _core.rss_conv2d(xa, xb, wa, wb, out, stride, padding)
+    return out
+
+
+def reshare(party: Party, part: Ring, width: int = 64) -> Protocol[Replicated]:
+    """From additive parts (one at each party) back to a replicated sharing, modulo 2^width.
+
+    1 round; every party sends ``width`` bits an element: 3 * width / 8 bytes in all.
+    Each party sees one message, masked by a share of zero that it cannot compute: uniform.
+    """
+    mine = part + party.zero(part.shape)
+    received = yield Round({party.previous: [pack(mine, width)]}, {party.next: [packed_size(part.size, width)]})
+    return Replicated(mine, unpack(received[party.next][0], part.shape, width))
+
+
+def multiply(party: Party, x: Replicated, y: Replicated, width: int = 64) -> Protocol[Replicated]:
+    """Element-wise product of ring elements modulo 2^width; shapes broadcast. Cost: that of one reshare."""
+    return (yield from reshare(party, local_product(x, y), width))
+
+
+def split_known(party: Party, value: Ring | None, shape: tuple[int, ...], width: int) -> Protocol[Ring | None]:
+    """Party 1 splits what only it knows into two additive halves, for parties 0 and 2, modulo 2^width.
+
+    1 round, width / 8 bytes an element: party 2's half comes from the key it has in common with party 1, which
+    hides the other half from party 0.
+
+    Returns:
+        the half, at parties 0 and 2; None at party 1.
+    """
+    if party.index == 1:
+        assert value is not None
+        yield Round({0: [pack(value - party.common(2).uint64(shape), width)]}, {})
+        return None
+    if party.index == 2:
+        half = party.common(2).uint64(shape)
+        yield Round({}, {})
+        return half
+    received = yield Round({}, {1: [packed_size(math.prod(shape), width)]})
+    return unpack(received[1][0], shape, width)
+
+
+def times_known(
+    party: Party, half: Ring | None, factor: Ring | None, shape: tuple[int, ...], width: int
+) -> Protocol[Replicated]:
+    """A value split by :func:`split_known` times a factor that parties 0 and 2 both know, modulo 2^width.
+
+    1 round, 2 * width / 8 bytes an element: parties 0 and 2 multiply their halves and exchange the results, masked
+    by keys 1 and 2, of which each lacks the other's; party 1 sees nothing.
+
+    Args:
+        half: this party's half; None at party 1.
+        factor: at parties 0 and 2; None at party 1.
+    """
+    if party.index == 1:
+        shares = Replicated(party.common(1).uint64(shape), party.common(2).uint64(shape))
+        yield Round({}, {})
+        return shares
+    assert half is not None
+    assert factor is not None
+    pad = party.common(1 if party.index == 0 else 2).uint64(shape)
+    peer = 2 - party.index
+    mine = factor * half - pad
+    received = yield Round({peer: [pack(mine, width)]}, {peer: [packed_size(math.prod(shape), width)]})
+    total = mine + unpack(received[peer][0], shape, width)
+    return Replicated(total, pad) if party.index == 0 else Replicated(pad, total)

@@ -1,0 +1,122 @@
+"""What every operation costs: rounds, and payload bytes of all three parties together, exactly as sent.
+
+``n`` is the number of elements, ``width`` the bits a number is known to fit in, ``out_width`` the bits of the result's
+sharing. The tests hold these against what the channel counts.
+"""
+
+from __future__ import annotations
+
+from trine.mpc.bits import GROUP, table_rows, words
+from trine.net import Cost
+from trine.ring.pack import packed_size
+
+__all__ = [
+    "argmax",
+    "input_from",
+    "maximum",
+    "nonnegative",
+    "rectify",
+    "relu",
+    "reshare",
+    "reveal",
+    "reveal_to",
+    "sign_products",
+    "truncate",
+]
+
+
+def input_from(n: int) -> Cost:
+    """A party shares its own values."""
+    return Cost(1, 8 * n)
+
+
+def reveal(n: int, width: int = 64) -> Cost:
+    """Values are opened to all three parties."""
+    return Cost(1, 3 * packed_size(n, width))
+
+
+def reveal_to(n: int, width: int = 64) -> Cost:
+    """Values are opened to one party."""
+    return Cost(1, packed_size(n, width))
+
+
+def reshare(n: int, width: int = 64) -> Cost:
+    """Any product without truncation: n elements of the *result*."""
+    return Cost(1, 3 * packed_size(n, width))
+
+
+def truncate(n: int, shift: int, width: int = 63, out_width: int = 64, additive: bool = True) -> Cost:
+    """Truncation of additive parts (after a product), or of a replicated sharing."""
+    return _open_masked(n, width + 1, additive) + _quotient(n, shift, width, out_width)
+
+
+def nonnegative(n: int, width: int = 64, out_width: int = 64) -> Cost:
+    """The sign as a number."""
+    return _open_masked(n, width, additive=False) + (_sign(n, width - 1) | _shared_bits(n, out_width))
+
+
+def sign_products(n: int, values: int = 1, width: int = 64, out_width: int = 64) -> Cost:
+    """The sign times ``values`` numbers for each element."""
+    products = _shared_bits(n, out_width) + reshare(values * n, out_width)  # its first message travels with the opening
+    return _open_masked(n, width, additive=False) + (_sign(n, width - 1) | products)
+
+
+def relu(n: int, width: int = 64, out_width: int = 64) -> Cost:
+    """ReLU without truncation."""
+    return sign_products(n, 1, width, out_width)
+
+
+def rectify(n: int, shift: int, width: int = 63, out_width: int = 64, additive: bool = True) -> Cost:
+    """Truncation and ReLU from one masked opening."""
+    start = _open_masked(n, width + 1, additive)
+    value = _quotient(n, shift, width, out_width) | _shared_bits(n, out_width)
+    return start + (_sign(n, width - 1 - shift) | value + reshare(n, out_width))
+
+
+def maximum(rows: int, n: int, width: int = 64) -> Cost:
+    """The largest of n values, for each of ``rows`` rows."""
+    return _tournament(rows, n, 1, width)
+
+
+def argmax(rows: int, n: int, width: int = 64) -> Cost:
+    """The largest of n values and its index, for each of ``rows`` rows."""
+    return _tournament(rows, n, 2, width)
+
+
+def _tournament(rows: int, n: int, values: int, width: int) -> Cost:
+    total = Cost()
+    while n > 1:
+        total += sign_products(rows * (n // 2), values, width)
+        n = (n + 1) // 2
+    return total
+
+
+def _open_masked(n: int, bits: int, additive: bool) -> Cost:
+    return Cost(1, (2 if additive else 1) * packed_size(n, bits))
+
+
+def _quotient(n: int, shift: int, width: int, out_width: int) -> Cost:
+    """From the masked opening on; the wrap's first message travels with the opening."""
+    excess = max(0, out_width - (width + 1 - shift))
+    wrap = 3 * packed_size(n, excess) + 2 * packed_size(n, 1) if excess else 0
+    return Cost(1, packed_size(n, out_width) + wrap)
+
+
+def _shared_bits(n: int, out_width: int) -> Cost:
+    return Cost(1, 3 * packed_size(n, out_width))
+
+
+def _sign(n: int, width: int) -> Cost:
+    """Comparison of ``width`` bits after the masked opening, and the opening of the hidden sign."""
+    plane = 8 * words(n)
+    groups = -(-width // GROUP)
+    total = Cost(1, 6 * plane)
+    if groups:
+        total += Cost(1, table_rows(width) * plane)
+    if groups > 1:
+        total += Cost(1, 2 * (2 * groups - 1) * plane)
+    while groups > 2:
+        pairs = groups // 2
+        total += Cost(1, 3 * (2 * pairs - 1) * plane)
+        groups -= pairs
+    return total

@@ -1,0 +1,53 @@
+"""Three parties in one process with fixed keys, and shares of given integers."""
+
+import numpy as np
+import pytest
+from trine.mpc import LocalSession, PerParty, accept, deal
+from trine.mpc.rounds import Round
+
+
+class Ideal:
+    """A local session that speaks in signed integers and records what every party receives."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.session = Recorder(seed.to_bytes(16, "little"))
+
+    def share(self, values) -> PerParty:
+        x = np.asarray(values).astype(np.int64).view(np.uint64)
+        payloads = deal([x])
+        return PerParty(accept(i, payloads[i], [x.shape])[0] for i in range(3))
+
+    def open(self, shares: PerParty, width: int = 64) -> np.ndarray:
+        total = shares[0].a + shares[1].a + shares[2].a
+        unused = 64 - width
+        return (total << np.uint64(unused)).view(np.int64) >> np.int64(unused)
+
+    def run(self, protocol, *args, width: int = 64) -> np.ndarray:
+        return self.open(self.session.call(protocol, *args), width)
+
+
+class Recorder(LocalSession):
+    """Keeps every message, by receiver, in order."""
+
+    def __init__(self, seed: bytes | None = None) -> None:
+        super().__init__(seed)
+        self.views: list[list[np.ndarray]] = [[], [], []]
+
+    def _deliver(self, turns: list[Round]) -> list[dict]:
+        received = super()._deliver(turns)
+        for view, messages in zip(self.views, received, strict=True):
+            for sender in sorted(messages):
+                view.extend(messages[sender])
+        return received
+
+
+@pytest.fixture
+def three() -> Ideal:
+    """Three parties with fixed keys."""
+    return Ideal()
+
+
+@pytest.fixture(scope="session")
+def new_three() -> type[Ideal]:
+    """Makes three parties from a seed."""
+    return Ideal
