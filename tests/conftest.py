@@ -1,7 +1,11 @@
 """Three parties in one process with fixed keys, and shares of given integers."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+
 from trine.mpc import LocalSession, PerParty, accept, deal
 from trine.mpc.rounds import Round
 
@@ -51,3 +55,19 @@ def three() -> Ideal:
 def new_three() -> type[Ideal]:
     """Makes three parties from a seed."""
     return Ideal
+
+
+@pytest.fixture(scope="session")
+def mnist() -> dict[str, np.ndarray]:
+    """The whole of MNIST: from $TRINE_DATA (mnist.npz, or a folder with it), or the folder shared beside the project."""
+    given = os.environ.get("TRINE_DATA")
+    path = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    path = path / "mnist.npz" if path.is_dir() else path
+    if not path.exists():
+        pytest.skip("the whole of MNIST is not here: set TRINE_DATA to mnist.npz or its folder")
+    with np.load(path) as data:
+        return dict(data)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--truncations", type=int, default=1 << 20, help="numbers for the law of truncation")

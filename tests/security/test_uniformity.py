@@ -1,8 +1,8 @@
 """What a party sees in a protocol is uniform, whatever the secrets are, and never the same twice.
 
-Every message that a party receives, and the pairwise sums and differences of messages and held shares, are tested against the
-uniform distribution by chi-square on their bytes. Keys are fixed, so the tests are deterministic; with fresh keys each would fail
-with the chance named SIGNIFICANCE.
+Every message that a party receives, and the pairwise sums and differences of its messages, are tested against the
+uniform distribution by chi-square on their bytes. Keys are fixed, so the tests are deterministic; with fresh keys each
+comparison would fail with the chance named SIGNIFICANCE.
 """
 
 import itertools
@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import chisquare
+
 from trine.mpc import deal
 from trine.mpc.arithmetic import multiply
 from trine.mpc.compare import nonnegative, rectify, relu

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -60,8 +61,8 @@ def _expand(seed: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Ring]:
 
 def _cut(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Ring]:
     flat = np.frombuffer(data, "<u8").astype(np.uint64)
-    bounds = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
-    return [part.reshape(shape) for part, shape in zip(np.split(flat, bounds), shapes, strict=True)]
+    ends = list(accumulate(math.prod(shape) for shape in shapes))
+    return [flat[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
 
 
 def input_from(party: Party, owner: int, value: Ring | None, shape: tuple[int, ...]) -> Protocol[Replicated]:

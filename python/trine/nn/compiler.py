@@ -196,5 +196,5 @@ class _Compiler:
             return int(largest).bit_length() + 1
         raise RangeError(
             f"{label}: values up to {math.ldexp(largest, -self.fraction):g} with {self.fraction} fractional bits "
-            f"cannot be proven to fit {WIDEST} bits; use fewer fractional bits, a smaller input range or smaller weights"
+            f"cannot be proven to fit {WIDEST} bits; use fewer fractional bits, a smaller input range or weights"
         )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trine.errors import ProtocolError, RangeError, ShapeError, TrineError
+from trine.errors import InputError, ProtocolError, RangeError, ShapeError, TrineError
 from trine.mpc.party import Ring
 from trine.net import Cost
-from trine.nn.steps import STEPS, Conv2DStep, DenseStep, RectifyStep, Step, TruncateStep
+from trine.nn.steps import STEPS, ReLUStep, Step
 from trine.ring import FixedPoint
 from trine.ring.fixed import real_array
 from trine.ring.pack import low_bits
@@ -53,7 +53,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         shape: tuple[int, ...] = self.input_shape
-        for step in self.steps:
+        for step, additive in zip(self.steps, self._additive(), strict=True):
+            if additive and (step.linear or isinstance(step, ReLUStep)):
+                raise InputError(f"{step} cannot take what a linear step leaves")
             shape = step.shape(shape)
         if shape != self.output_shape:
             raise ShapeError(f"the steps lead to shape {shape}, not {self.output_shape}")
@@ -65,13 +67,18 @@ class Plan:
 
     def cost(self, batch: int = 1) -> Cost:
         """Rounds, and bytes of all parties together, of one inference; input and output not counted."""
-        total, shape, additive = Cost(), self.input_shape, False
-        for step in self.steps:
+        total, shape = Cost(), self.input_shape
+        for step, additive in zip(self.steps, self._additive(), strict=True):
             total += step.cost(batch, shape, additive)
-            if isinstance(step, Conv2DStep | DenseStep | TruncateStep | RectifyStep):
-                additive = isinstance(step, Conv2DStep | DenseStep)
             shape = step.shape(shape)
         return total
+
+    def _additive(self) -> Iterator[bool]:
+        """For each step, whether what it takes is in additive parts."""
+        additive = False
+        for step in self.steps:
+            yield additive
+            additive = step.linear or (additive and not step.opens)
 
     def encode_input(self, x: ArrayLike) -> Ring:
         """Inputs as ring elements.
@@ -129,12 +136,10 @@ class Plan:
         try:
             fields = json.loads(text)
             if fields.pop("version") != VERSION:
-                raise ProtocolError(f"this is not a plan of version {VERSION}")
+                raise InputError(f"its version is not {VERSION}")
             steps = tuple(_step(entry) for entry in fields.pop("steps"))
             plan = cls(**{name: _tupled(value) for name, value in fields.items()}, steps=steps)
             plan._check()
-        except ProtocolError:
-            raise
         except (TrineError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ProtocolError(f"this is not a plan: {error}") from None
         return plan
@@ -143,9 +148,9 @@ class Plan:
         FixedPoint(self.fraction)
         low, high = self.input_range
         if not (1 <= self.output_width <= 64 and 0 <= self.output_fraction <= 64 and low <= high):
-            raise ProtocolError("a plan's formats are out of range")
+            raise InputError("its formats are out of range")
         if not np.isfinite([low, high, self.output_gain]).all():
-            raise ProtocolError("a plan's numbers must be finite")
+            raise InputError("its numbers must be finite")
 
 
 def _step(entry: dict[str, Any]) -> Step:
@@ -153,7 +158,7 @@ def _step(entry: dict[str, Any]) -> Step:
     for name, value in vars(step).items():
         for number in value if isinstance(value, tuple) else (value,):
             if not isinstance(number, int) or not 0 <= number < 1 << 31:
-                raise ProtocolError(f"{name} of a step is {value!r}, not made of counts")
+                raise InputError(f"{name} of a step is {value!r}, not made of counts")
     return step
 
 

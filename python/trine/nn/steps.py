@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from trine import _core
-from trine.errors import ShapeError
+from trine.errors import InputError, ShapeError
 from trine.mpc import cost
 from trine.mpc.arithmetic import conv2d_shape, local_conv2d, local_matmul
 from trine.mpc.compare import rectify, relu
@@ -41,6 +42,9 @@ Value = Replicated | Ring
 @dataclass(frozen=True)
 class Step:
     """One step; its fields are public and go to all parties and clients."""
+
+    linear: ClassVar[bool] = False  # takes a replicated sharing, leaves additive parts
+    opens: ClassVar[bool] = False  # leaves a replicated sharing
 
     def tensors(self) -> list[Shape]:
         """Shapes of the secret tensors (weights, then bias) that the step uses up."""
@@ -72,6 +76,8 @@ class Step:
 class Conv2DStep(Step):
     """Convolution by a secret kernel (KH, KW, C, O); leaves additive parts; local."""
 
+    linear = True
+
     kernel: tuple[int, int, int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
@@ -92,6 +98,8 @@ class Conv2DStep(Step):
 @dataclass(frozen=True)
 class DenseStep(Step):
     """Product by a secret matrix (inputs, outputs); leaves additive parts; local."""
+
+    linear = True
 
     weights: tuple[int, int]
     bias: bool
@@ -118,8 +126,8 @@ class PoolStep(Step):
     stride: tuple[int, int]
 
     def shape(self, given: Shape) -> Shape:
-        if len(given) != 3 or given[0] < self.window[0] or given[1] < self.window[1]:
-            raise ShapeError(f"windows of {self.window} do not fit {given}")
+        if len(given) != 3 or min(self.window + self.stride) < 1 or any(np.greater(self.window, given[:2])):
+            raise ShapeError(f"windows of {self.window} in steps of {self.stride} do not fit {given}")
         rows, columns = ((given[i] - self.window[i]) // self.stride[i] + 1 for i in (0, 1))
         return rows, columns, given[2]
 
@@ -147,9 +155,14 @@ class FlattenStep(Step):
 class TruncateStep(Step):
     """Division by 2^shift of numbers of ``width`` signed bits: :func:`trine.mpc.truncation.truncate`."""
 
+    opens = True
     shift: int
     width: int
     out_width: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.shift < self.width <= 63 and 1 <= self.out_width <= 64):
+            raise InputError(f"{self} is impossible")
 
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.truncate(batch * math.prod(given), self.shift, self.width, self.out_width, additive)
@@ -162,9 +175,14 @@ class TruncateStep(Step):
 class RectifyStep(Step):
     """Truncation and ReLU in one: :func:`trine.mpc.compare.rectify`."""
 
+    opens = True
     shift: int
     width: int
     out_width: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.shift < self.width - 1 <= 62 and 1 <= self.out_width <= 64):
+            raise InputError(f"{self} is impossible")
 
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.rectify(batch * math.prod(given), self.shift, self.width, self.out_width, additive)
@@ -179,6 +197,10 @@ class ReLUStep(Step):
 
     width: int
     out_width: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= 64 and 1 <= self.out_width <= 64):
+            raise InputError(f"{self} is impossible")
 
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.relu(batch * math.prod(given), self.width, self.out_width)
