@@ -59,7 +59,7 @@ def new_three() -> type[Ideal]:
 
 @pytest.fixture(scope="session")
 def mnist() -> dict[str, np.ndarray]:
-    """The whole of MNIST: from $TRINE_DATA (mnist.npz, or a folder with it), or the folder shared beside the project."""
+    """The whole of MNIST: from $TRINE_DATA (mnist.npz, or its folder), or a folder shared beside the project."""
     given = os.environ.get("TRINE_DATA")
     path = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
     path = path / "mnist.npz" if path.is_dir() else path

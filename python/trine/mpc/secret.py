@@ -126,7 +126,7 @@ class Secret:
             opened = opened[0 if to is None else to]
         if opened is None:
             return None
-        return FixedPoint(self.fraction).decode(opened) if self.fraction else opened.view(np.int64)
+        return FixedPoint(self.fraction).decode(opened) if self.fraction else np.asarray(opened.view(np.int64))
 
     # Linear operations: local, no communication.
 

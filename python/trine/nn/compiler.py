@@ -181,12 +181,12 @@ class _Compiler:
         self.high = np.floor(np.ldexp(self.high, -shift)) + 1
 
     def _encode(self, label: str, what: str, values: Reals, fraction: int) -> Ring:
-        try:
-            units = np.ldexp(values, fraction)
-            if np.abs(units).max(initial=0) >= 2.0**WIDEST:
-                raise RangeError(f"{np.abs(values).max():g} does not fit {fraction} fractional bits")
-        except RangeError as error:
-            raise RangeError(f"{label}: {what}: {error}; scale the model or use fewer fractional bits") from None
+        units = np.ldexp(values, fraction)
+        if np.abs(units).max(initial=0) >= 2.0**WIDEST:
+            raise RangeError(
+                f"{label}: {what} do not fit {WIDEST} bits with {fraction} fractional ones; "
+                "scale the model or use fewer fractional bits"
+            )
         return np.ascontiguousarray(np.rint(units).astype(np.int64).view(np.uint64))
 
     def _width(self, label: str, shift: int) -> int:
@@ -195,6 +195,6 @@ class _Compiler:
         if largest < 2.0 ** (WIDEST - 1):
             return int(largest).bit_length() + 1
         raise RangeError(
-            f"{label}: values up to {math.ldexp(largest, -self.fraction):g} with {self.fraction} fractional bits "
-            f"cannot be proven to fit {WIDEST} bits; use fewer fractional bits, a smaller input range or weights"
+            f"{label}: its values may need {math.ceil(math.log2(largest)) + 1} bits, {self.fraction} of them fractional; "
+            f"{WIDEST} are there; use fewer fractional bits, a smaller input range or smaller weights"
         )

@@ -104,8 +104,8 @@ class Plan:
         low, high = self.input_range
         if values.min() < low or values.max() > high:
             raise RangeError(
-                f"inputs must lie in [{low:g}, {high:g}], these are in [{values.min():g}, {values.max():g}]: "
-                "scale them as the model's training data were"
+                f"an input lies outside [{low:g}, {high:g}], the model's declared range: "
+                "scale inputs as the training data were"
             )
         return FixedPoint(self.fraction).encode(values)
 

@@ -67,19 +67,17 @@ class FixedPoint:
             RangeError: a value is too large.
         """
         values = real_array(x)
-        limit = self.limit if bound is None else min(bound, np.nextafter(self.limit, 0))
-        if values.size:
-            largest = float(np.max(np.abs(values)))
-            if largest >= self.limit or largest > limit:
-                raise RangeError(
-                    f"a value of magnitude {largest:g} does not fit: at most {limit:g} is allowed "
-                    f"({self.fraction} fractional bits); scale the data, raise the bound or use fewer fractional bits"
-                )
+        limit = np.nextafter(self.limit, 0) if bound is None else min(bound, np.nextafter(self.limit, 0))
+        if values.size and np.abs(values).max() > limit:
+            raise RangeError(
+                f"a value does not fit: magnitudes up to {limit:g} are allowed ({self.fraction} fractional bits); "
+                "scale the data, raise the bound or use fewer fractional bits"
+            )
         return np.rint(np.ldexp(values, self.fraction)).astype(np.int64).view(np.uint64)
 
     def decode(self, elements: NDArray[np.uint64]) -> NDArray[np.float64]:
         """The real numbers behind ring elements: exact below 2^53 units, else rounded to a float64's precision."""
-        return np.ldexp(elements.view(np.int64).astype(np.float64), -self.fraction)
+        return np.asarray(np.ldexp(elements.view(np.int64).astype(np.float64), -self.fraction))
 
 
 def real_array(x: ArrayLike) -> NDArray[np.float64]:
@@ -91,7 +89,7 @@ def real_array(x: ArrayLike) -> NDArray[np.float64]:
     """
     try:
         array = np.asarray(x)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise DtypeError(f"expected an array of real numbers: {error}") from None
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"expected real numbers, not dtype {array.dtype}")

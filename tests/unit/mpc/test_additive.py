@@ -226,9 +226,11 @@ class TestOperators:
             with pytest.raises(DtypeError):
                 operation()
 
-    def test_division_is_refused(self):
-        with pytest.raises(TypeError):
-            share(6)[0] / 2
+    def test_what_has_no_meaning_on_shares_is_refused(self):
+        own = share(X)[0]
+        for operation in (lambda: own / 2, lambda: np.add(X, own), lambda: np.sum([1], out=own), lambda: list(own)):
+            with pytest.raises(TypeError):
+                operation()
 
     def test_other_parties_and_formats_do_not_mix(self):
         x = share(1)[0]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trine.errors import ShapeError
 from trine.mpc.arithmetic import local_conv2d, local_matmul, multiply, reshare, split_known, times_known
 

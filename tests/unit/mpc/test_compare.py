@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trine.errors import InputError, ShapeError
 from trine.mpc import PerParty
 from trine.mpc.compare import argmax, maximum, nonnegative, rectify, relu, select, sign_products

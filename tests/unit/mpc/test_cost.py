@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from trine.mpc import compare, cost
 from trine.mpc.arithmetic import multiply
 from trine.mpc.share import input_from, reveal, reveal_to

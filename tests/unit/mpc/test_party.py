@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from trine.errors import InputError
 from trine.mpc import LocalSession, Party
 from trine.mpc.arithmetic import add_public

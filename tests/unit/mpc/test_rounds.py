@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from trine.errors import ProtocolError
 from trine.mpc import LocalSession
 from trine.mpc.rounds import Round, together

@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 import trine
 from trine.errors import DtypeError, InputError, NotFiniteError, RangeError, ShapeError
 from trine.mpc.secret import LARGEST, Secret

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from trine.errors import ProtocolError
 from trine.mpc import LocalSession, PartySession
 from trine.mpc.compare import rectify

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trine.errors import ProtocolError
 from trine.mpc import Replicated, accept, deal, reconstruct
 from trine.mpc.share import input_from, reveal, reveal_to

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trine.errors import InputError
 from trine.mpc.truncation import truncate
 
