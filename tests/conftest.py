@@ -9,6 +9,8 @@ import pytest
 from trine.mpc import LocalSession, PerParty, accept, deal
 from trine.mpc.rounds import Round
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # the backend that the keras extra brings
+
 
 class Ideal:
     """A local session that speaks in signed integers and records what every party receives."""

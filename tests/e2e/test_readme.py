@@ -33,17 +33,19 @@ def save_seed_cnn(path):
     keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'trine[keras]'")
     layers = [keras.Input((28, 28, 1))]
     for filters in (16, 32, 64):
-        layers += [keras.layers.Conv2D(filters, 3), keras.layers.AveragePooling2D(), keras.layers.ReLU()]
+        layers += [keras.layers.Conv2D(filters, 3), keras.layers.AveragePooling2D(2), keras.layers.ReLU()]
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(10)])
     model.set_weights([array for layer in load_seed_cnn().layers for array in layer.arrays.values()])
     model.save(path)
 
 
-def test_server_and_client(tmp_path):
-    save_seed_cnn(tmp_path / "seed_cnn.keras")
+@pytest.mark.parametrize("model", [[], ["seed_cnn.keras"]], ids=["the demo's network", "a Keras model"])
+def test_server_and_client(tmp_path, model):
+    if model:
+        save_seed_cnn(tmp_path / model[0])
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "server.py"), "seed_cnn.keras"],
+        [sys.executable, str(EXAMPLES / "server.py"), *model],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
