@@ -39,6 +39,7 @@ def save_seed_cnn(path):
     model.save(path)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from within Keras on torch
 @pytest.mark.parametrize("model", [[], ["seed_cnn.keras"]], ids=["the demo's network", "a Keras model"])
 def test_server_and_client(tmp_path, model):
     if model:
