@@ -39,9 +39,11 @@ def local_product(x: Replicated, y: Replicated) -> Ring:
     z_i = x_i y_i + x_i y_{i+1} + x_{i+1} y_i; the nine terms of (x_0 + x_1 + x_2)(y_0 + y_1 + y_2) are covered
     once each (Araki et al. 2016, section 2.2). The parts are *not* random: mask them before they are sent.
     """
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    xa, xb, ya, yb = (np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b))
-    out = np.empty(shape, np.uint64)
+    if x.shape != y.shape:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        x, y = (s.map(lambda share: np.broadcast_to(share, shape)) for s in (x, y))
+    out = np.empty(x.shape, np.uint64)
+    xa, xb, ya, yb = (np.ascontiguousarray(s) for s in (x.a, x.b, y.a, y.b))
     _core.rss_mul(xa, xb, ya, yb, out)
     return out
 

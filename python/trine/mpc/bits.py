@@ -127,30 +127,19 @@ def _share_bits(party: Party, part: Ring, shape: tuple[int, int]) -> Protocol[Re
 def _merge_groups(party: Party, less: Replicated, equal: Replicated) -> Protocol[Ring]:
     """The tree: from "less" of every group, low first, and "equal" of all but the lowest, to a part of "less"."""
     while True:
-        groups = less.shape[0]
+        groups, count = less.shape
         pairs = groups // 2
-        even, odd = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
-        equal_high = equal.map(lambda s: s[even])  # noqa: B023
-        left = equal_high.map(lambda s: np.concatenate([s, s[1:]]))
-        right = Replicated(
-            np.concatenate([less.a[even], equal.a[1 : 2 * pairs - 2 : 2]]),
-            np.concatenate([less.b[even], equal.b[1 : 2 * pairs - 2 : 2]]),
-        )
-        part = np.empty(left.shape, np.uint64)
-        _core.rss_and(left.a, left.b, right.a, right.b, part)
+        part = np.empty((2 * pairs - 1, count), np.uint64)
+        _core.compare_merge(less.a, less.b, equal.a, equal.b, part)
         if groups == 2:
-            whole: Ring = part[0] ^ less.a[1]
+            whole: Ring = part[0]
             return whole
-        both = yield from _reshare_bits(party, part)
-        rest = slice(2 * pairs, None), slice(2 * pairs - 1, None)
-        less = Replicated(
-            np.concatenate([both.a[:pairs] ^ less.a[odd], less.a[rest[0]]]),
-            np.concatenate([both.b[:pairs] ^ less.b[odd], less.b[rest[0]]]),
-        )
-        equal = Replicated(
-            np.concatenate([both.a[pairs:], equal.a[rest[1]]]),
-            np.concatenate([both.b[pairs:], equal.b[rest[1]]]),
-        )
+        merged = yield from _reshare_bits(party, part)
+        odd, odd_equal = less.map(lambda s: s[2 * pairs :]), equal.map(lambda s: s[2 * pairs - 1 :])  # noqa: B023
+        less, equal = merged.map(lambda s: s[:pairs]), merged.map(lambda s: s[pairs:])  # noqa: B023
+        if groups % 2:
+            less = Replicated(np.concatenate([less.a, odd.a]), np.concatenate([less.b, odd.b]))
+            equal = Replicated(np.concatenate([equal.a, odd_equal.a]), np.concatenate([equal.b, odd_equal.b]))
 
 
 def _reshare_bits(party: Party, part: Ring) -> Protocol[Replicated]:

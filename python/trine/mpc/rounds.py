@@ -40,27 +40,41 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
         the protocols' results, in order.
     """
     results: list[Any] = [None] * len(protocols)
-    running: dict[int, Round] = {}
-
-    def advance(index: int, received: Received | None) -> None:
+    running = []
+    for index, protocol in enumerate(protocols):
         try:
-            running[index] = next(protocols[index]) if received is None else protocols[index].send(received)
+            running.append((index, protocol, next(protocol)))
         except StopIteration as finished:
-            running.pop(index, None)
             results[index] = finished.value
-
-    for index in range(len(protocols)):
-        advance(index, None)
-    while running:
-        send: dict[int, list[Bytes]] = {}
-        expect: dict[int, list[int]] = {}
-        for turn in running.values():
-            for peer, parts in turn.send.items():
-                send.setdefault(peer, []).extend(parts)
-            for peer, sizes in turn.expect.items():
-                expect.setdefault(peer, []).extend(sizes)
-        received = yield Round(send, expect)
+    while len(running) > 1:
+        received = yield _joined([turn for _, _, turn in running])
         pieces = {peer: iter(parts) for peer, parts in received.items()}
-        for index, turn in list(running.items()):
-            advance(index, {peer: [next(pieces[peer]) for _ in sizes] for peer, sizes in turn.expect.items()})
+        still = []
+        for index, protocol, turn in running:
+            mine = {peer: [next(pieces[peer]) for _ in sizes] for peer, sizes in turn.expect.items()}
+            try:
+                still.append((index, protocol, protocol.send(mine)))
+            except StopIteration as finished:
+                results[index] = finished.value
+        running = still
+    for index, protocol, turn in running:  # the last one left needs no joining
+        received = yield turn
+        while True:
+            try:
+                received = yield protocol.send(received)
+            except StopIteration as finished:
+                results[index] = finished.value
+                break
     return results
+
+
+def _joined(turns: Sequence[Round]) -> Round:
+    """One round's messages of several protocols, as one."""
+    send: dict[int, list[Bytes]] = {}
+    expect: dict[int, list[int]] = {}
+    for turn in turns:
+        for peer, parts in turn.send.items():
+            send.setdefault(peer, []).extend(parts)
+        for peer, sizes in turn.expect.items():
+            expect.setdefault(peer, []).extend(sizes)
+    return Round(send, expect)

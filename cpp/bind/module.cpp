@@ -1,0 +1,27 @@
+// The module trine._core: the compiled kernels, one room after the other.
+#include <pybind11/stl.h>
+
+#include "base/cpu.hpp"
+#include "bind/rooms.hpp"
+
+PYBIND11_MODULE(_core, module) {
+    module.doc() =
+        "The compiled kernels: arithmetic on rings, fields, bits and shares, and the pseudorandom "
+        "generator.\n\n"
+        "Arrays are C-contiguous, of exactly the dtype that is shown; results go into arrays that the "
+        "caller\n"
+        "made, which share no memory with the inputs unless it is said that they may. The kernels run "
+        "without\n"
+        "the GIL. `threads` (1..1024) is how many to use at most; `isa` the instruction set, \"auto\" or one "
+        "of\n"
+        "available_isas(). Neither changes a bit of the results.\n\n"
+        "Raises TypeError or ValueError, which name the argument, what it must be and what it is, but never "
+        "show\n"
+        "an element: it may be secret.";
+    module.def("available_isas", &trine::available_isas,
+               "The values that `isa` may have here besides \"auto\", slowest first.");
+    trine::bind::add_ring_arithmetic(module);
+    trine::bind::add_ring_bits(module);
+    trine::bind::add_prg(module);
+    trine::bind::add_mpc(module);
+}

@@ -1,0 +1,176 @@
+"""
+The compiled kernels: arithmetic on rings, fields, bits and shares, and the pseudorandom generator.
+
+Arrays are C-contiguous, of exactly the dtype that is shown; results go into arrays that the caller
+made, which share no memory with the inputs unless it is said that they may. The kernels run without
+the GIL. `threads` (1..1024) is how many to use at most; `isa` the instruction set, "auto" or one of
+available_isas(). Neither changes a bit of the results.
+
+Raises TypeError or ValueError, which name the argument, what it must be and what it is, but never show
+an element: it may be secret.
+"""
+from __future__ import annotations
+import numpy
+import numpy.typing
+__all__: list[str] = ['available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+def available_isas() -> list[str]:
+    """
+    The values that `isa` may have here besides "auto", slowest first.
+    """
+def bits_from_planes(planes: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    The inverse of bits_to_planes: out[n] from planes[width, ceil(n / 64)]; bits from `width` up are 0.
+    """
+def bits_pack(x: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint8], *, threads: int = 1) -> None:
+    """
+    Packs the low `width` (1..64) bits of each of x[n] into out[ceil(n * width / 8)].
+    
+    Element e occupies the bits e * width and up of one little-endian bit string; bits left over are 0.
+    """
+def bits_to_planes(x: numpy.typing.NDArray[numpy.uint64], planes: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    planes[width, ceil(n / 64)]: bit b of word v of plane j = bit j of x[64 v + b]; bits left over are 0.
+    """
+def bits_unpack(data: numpy.typing.NDArray[numpy.uint8], width: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    The inverse of bits_pack: out[n] from data[ceil(n * width / 8)]; bits left over are ignored.
+    """
+def compare_leaf(r_planes: numpy.typing.NDArray[numpy.uint64], table: numpy.typing.NDArray[numpy.uint64], constant: bool, less: numpy.typing.NDArray[numpy.uint64], equal: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    This XOR share of [C < R] and of [C == R] on each group of four bits, from one of compare_monomials(C).
+    
+    r_planes[w, words] is R in the clear; table[rows, words] the share; `constant` whether this share also
+    carries the empty monomial, 1 (just one share does); less and equal are [ceil(w / 4), words]. Both are
+    linear in the table, so the shares' results XOR to the answer.
+    """
+def compare_merge(less_a: numpy.typing.NDArray[numpy.uint64], less_b: numpy.typing.NDArray[numpy.uint64], equal_a: numpy.typing.NDArray[numpy.uint64], equal_b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    This party's XOR part of one level of the tree that joins groups in pairs, on replicated shares.
+    
+    less_*[groups, words] and equal_*[groups - 1, words], which lacks the lowest group, are x_i and x_{i+1}.
+    out first has less_high ^ (equal_high & less_low) of each pair, then equal_high & equal_low of all but
+    the lowest pair. An odd group at the high end is left out.
+    """
+def compare_monomials(c_planes: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    All products of bit-planes within groups of four, c_planes[w, words] -> out[rows, words].
+    
+    Groups are counted from the low end; the last one may have 1..3 planes. A group of b planes gives 2^b - 1
+    rows: for S = 1, 2, ..., the AND of the planes whose bits are set in S.
+    """
+def field_add(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a + b modulo prime, element by element; out may be a or b itself.
+    """
+def field_conv2d(x: numpy.typing.NDArray[numpy.uint64], w: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0), *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[N, OH, OW, O] = the convolution modulo prime of x[N, H, W, C] with w[KH, KW, C, O], kernels not flipped.
+    
+    stride is (height, width); padding is (top, bottom, left, right), with zeros.
+    OH = (H + top + bottom - KH) // stride height + 1, likewise OW; 0 where the kernel does not fit.
+    """
+def field_matmul(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[M, N] = a[M, K] . b[K, N] modulo prime.
+    """
+def field_mul(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a * b modulo prime, element by element; out may be a or b itself.
+    """
+def field_neg(a: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = -a modulo prime, element by element; out may be a itself.
+    """
+def field_sub(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a - b modulo prime, element by element; out may be a or b itself.
+    """
+def field_sum(a: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[outer, inner] = the sum modulo prime of a[outer, axis, inner] over its middle axis.
+    """
+def field_sumpool(x: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.typing.NDArray[numpy.uint64], window: tuple[int, int], stride: tuple[int, int], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[N, OH, OW, C] = the sums modulo prime over windows (height, width) of x[N, H, W, C], `stride` apart.
+    
+    A window that does not fit is left out: OH = (H - window height) // stride height + 1, likewise OW.
+    """
+def prg_bytes(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
+    """
+    Fills out (uint8, any shape) with the AES-128-CTR keystream of a 16-byte key.
+    
+    Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, ...
+    Raises ValueError if the last of them would be beyond 2^64 - 1.
+    """
+def prg_field(key: bytes, stream: int, prime: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0) -> None:
+    """
+    Fills out (uint64, any shape) with numbers uniform in [0, prime).
+    
+    They are the words of prg_uint64, cut to the prime's bit length, in order, without those >= prime;
+    how many words are dropped depends on the keystream alone.
+    """
+def prg_uint64(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
+    """
+    Fills out (uint64, any shape) with the bytes of prg_bytes, read little endian.
+    """
+def rss_and(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = (xa & (ya ^ yb)) ^ (xb & ya): this party's XOR share of x & y, bit by bit.
+    
+    xa, xb = x_i, x_{i+1} are party i's replicated share of x, likewise y.
+    """
+def rss_conv2d(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], wa: numpy.typing.NDArray[numpy.uint64], wb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0), *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    The convolution of xa with wa + wb plus that of xb with wa, modulo 2^64, as one product of twice the depth.
+    
+    It is this party's additive share of the convolution of x with w; shapes as in z2k_conv2d, see rss_mul.
+    """
+def rss_matmul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64, as one product of depth 2 K.
+    
+    It is this party's additive share of x . y; see rss_mul.
+    """
+def rss_mul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = xa * (ya + yb) + xb * ya modulo 2^64: this party's additive share of x * y, element by element.
+    
+    xa, xb = x_i, x_{i+1} are party i's replicated share of x, likewise y (Araki et al. 2016).
+    """
+def z2k_add(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a + b modulo 2^64, element by element; out may be a or b itself.
+    """
+def z2k_conv2d(x: numpy.typing.NDArray[numpy.uint64], w: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0), *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[N, OH, OW, O] = the convolution modulo 2^64 of x[N, H, W, C] with w[KH, KW, C, O], kernels not flipped.
+    
+    stride is (height, width); padding is (top, bottom, left, right), with zeros.
+    OH = (H + top + bottom - KH) // stride height + 1, likewise OW; 0 where the kernel does not fit.
+    """
+def z2k_matmul(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[M, N] = a[M, K] . b[K, N] modulo 2^64.
+    """
+def z2k_mul(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a * b modulo 2^64, element by element; out may be a or b itself.
+    """
+def z2k_neg(a: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = -a modulo 2^64, element by element; out may be a itself.
+    """
+def z2k_sub(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out = a - b modulo 2^64, element by element; out may be a or b itself.
+    """
+def z2k_sum(a: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[outer, inner] = the sum modulo 2^64 of a[outer, axis, inner] over its middle axis.
+    """
+def z2k_sumpool(x: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], window: tuple[int, int], stride: tuple[int, int], *, threads: int = 1, isa: str = 'auto') -> None:
+    """
+    out[N, OH, OW, C] = the sums modulo 2^64 over windows (height, width) of x[N, H, W, C], `stride` apart.
+    
+    A window that does not fit is left out: OH = (H - window height) // stride height + 1, likewise OW.
+    """

@@ -1,0 +1,66 @@
+"""Runs a party's HTTPS server and tells its application whose certificate the caller has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from trine.errors import CertificateError
+from trine.net.tls import peer_role
+
+__all__ = ["ROLE", "build_server"]
+
+log = logging.getLogger(__name__)
+
+# Key under which an ASGI scope states the caller's role.
+ROLE = "trine.role"
+KEEP_ALIVE = 75
+GRACE = 2
+
+
+def build_server(app: Any, context: ssl.SSLContext) -> uvicorn.Server:
+    """A server for an ASGI application; run it by ``serve(sockets=...)``, stop it by ``should_exit = True``."""
+    config = uvicorn.Config(
+        app,
+        http=_RoleProtocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+    )
+    config.load()
+    # uvicorn would build a context of its own, in which TLS 1.2 is allowed.
+    config.ssl = context
+    return uvicorn.Server(config)
+
+
+class _RoleProtocol(H11Protocol):
+    """HTTP/1.1 whose scope states the role in the caller's certificate, which uvicorn does not pass on."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        try:
+            role = peer_role(transport.get_extra_info("ssl_object"))
+        except CertificateError as error:
+            log.warning("a connection was refused: %s", error)
+            transport.abort()
+            return
+        app = self.app
+
+        async def with_role(scope: Any, receive: Any, send: Any) -> None:
+            scope[ROLE] = role
+            await app(scope, receive, send)
+
+        self.app = with_role
