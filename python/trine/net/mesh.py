@@ -222,7 +222,10 @@ class Mesh:
                     log.warning("cannot accept connections: %s", error)
                     self._closed.wait(FIRST_RETRY)
                     continue
-                self._run(f"from {address[0]}:{address[1]}", self._answer, plain, f"{address[0]}:{address[1]}")
+                if self._closed.is_set():
+                    plain.close()
+                else:
+                    self._run(f"from {address[0]}:{address[1]}", self._answer, plain, f"{address[0]}:{address[1]}")
 
     def _answer(self, plain: socket.socket, far_end: str) -> None:
         try:

@@ -107,9 +107,9 @@ TEST(Compare, MergingIsOneLevelOfTheTree) {
                 const u64 equal_high = opened(equal, 2 * pair, v);
                 ASSERT_EQ(merged[pair * words + v],
                           opened(less, 2 * pair + 1, v) ^ (equal_high & opened(less, 2 * pair, v)));
-                if (pair > 0)
-                    ASSERT_EQ(merged[(pairs + pair - 1) * words + v],
-                              equal_high & opened(equal, 2 * pair - 1, v));
+                if (pair == 0) continue;
+                ASSERT_EQ(merged[(pairs + pair - 1) * words + v],
+                          equal_high & opened(equal, 2 * pair - 1, v));
             }
     }
 }
