@@ -11,6 +11,7 @@ import pytest
 ROOMS = ["errors", "_core", "ring", "net", "dp", "mpc", "nn", "cluster", "fed", "fhe", "audit", "demo", "cli"]
 BELOW = {
     "errors": set(),
+    "_version": set(),
     "ring": {"errors", "_core"},
     "net": {"errors", "_core"},
     "mpc": {"errors", "_core", "ring", "net"},

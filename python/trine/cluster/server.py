@@ -64,3 +64,11 @@ class _RoleProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_role
+
+    def shutdown(self) -> None:
+        """Finish the request at hand, if any; an idle connection is dropped at once."""
+        idle = getattr(self.cycle, "response_complete", True)
+        super().shutdown()
+        if idle and not self.transport.get_write_buffer_size():
+            # Closing in good form means waiting for the caller to take notice, and an idle one does not.
+            self.transport.abort()

@@ -16,7 +16,7 @@ from trine.mpc.rounds import Protocol, Round
 from trine.mpc.secret import Plain, Secret
 from trine.mpc.share import input_from
 from trine.net import PARTIES, Bytes, Channel, Cost
-from trine.ring.prg import KEY_BYTES, derive_key
+from trine.net.keys import KEY_BYTES, derive_key
 
 __all__ = ["LocalSession", "PartySession", "PerParty", "Session"]
 

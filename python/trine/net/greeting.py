@@ -16,14 +16,14 @@ from trine.errors import CertificateError, ProtocolError
 from trine.net.certificates import party_role, role_host
 from trine.net.channel import PARTIES
 from trine.net.frames import Kind
+from trine.net.keys import KEY_BYTES
 from trine.net.link import Inbound, Outbound
 from trine.net.tls import Credentials, client_context, connection_error, handshake, peer_role, server_context
 
-__all__ = ["KEY_BYTES", "Address", "Greeter"]
+__all__ = ["Address", "Greeter"]
 
 Address = tuple[str, int]
 
-KEY_BYTES = 16
 PROCESS_BYTES = 16
 GREETING = struct.Struct(f"<{PROCESS_BYTES}sQ")
 

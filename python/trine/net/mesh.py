@@ -21,13 +21,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
 from trine.errors import NetworkError, PartyLostError, PartyTimeoutError, ProtocolError, TrineError
 from trine.net.channel import PARTIES
 from trine.net.frames import Frame, Kind
-from trine.net.greeting import KEY_BYTES, Address, Greeter
+from trine.net.greeting import Address, Greeter
+from trine.net.keys import KEY_BYTES, derive_key
 from trine.net.link import Inbound, Outbound
 from trine.net.session import MeshChannel, SessionKeys
 from trine.net.tls import Credentials, connection_error
@@ -334,8 +332,7 @@ class Mesh:
 
 
 def _derive(epoch_key: bytes, session: int) -> bytes:
-    info = b"trine session" + session.to_bytes(8, "big")
-    return HKDFExpand(hashes.SHA256(), KEY_BYTES, info).derive(epoch_key)
+    return derive_key(epoch_key, b"trine session" + session.to_bytes(8, "big"))
 
 
 def _not_linked(peer: int) -> PartyLostError:

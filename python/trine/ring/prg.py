@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from typing import NoReturn
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from trine import _core
 from trine.errors import InputError
 
-__all__ = ["KEY_BYTES", "Prg", "Shape", "derive_key"]
+__all__ = ["KEY_BYTES", "Prg", "Shape"]
 
 KEY_BYTES = 16
 Shape = int | tuple[int, ...]
@@ -75,13 +74,3 @@ class Prg:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Prg holds a secret key and is not picklable")
-
-
-def derive_key(key: bytes, label: bytes) -> bytes:
-    """A 16-byte key for one purpose, from a longer-lived one: HKDF-Expand with SHA-256 (RFC 5869, section 2.3).
-
-    Args:
-        key: the long-lived key, uniformly random.
-        label: what the new key is for; different labels give independent keys.
-    """
-    return hmac.digest(key, label + b"\x01", "sha256")[:KEY_BYTES]

@@ -51,6 +51,13 @@ CALLS = {
         "less": array(2, 4),
         "equal": array(2, 4),
     },
+    "compare_merge": {
+        "less_a": array(3, 4),
+        "less_b": array(3, 4),
+        "equal_a": array(2, 4),
+        "equal_b": array(2, 4),
+        "out": array(1, 4),
+    },
 }
 CALLS |= {name.replace("z2k", "field"): {**call, "prime": 5} for name, call in CALLS.items() if name.startswith("z2k")}
 OUTPUTS = {"out", "less", "equal"}

@@ -9,7 +9,8 @@ import pytest
 from trine.errors import ProtocolError
 from trine.mpc import LocalSession, PartySession
 from trine.mpc.compare import rectify
-from trine.ring.prg import Prg, derive_key
+from trine.net.keys import derive_key
+from trine.ring import Prg
 
 SEED = bytes(range(16))
 

@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from trine.errors import InputError
 from trine.ring import Prg
-from trine.ring.prg import derive_key
 
 KEY = bytes(range(16))
 
@@ -39,8 +36,3 @@ def test_fresh_keys_differ():
 def test_keys_have_16_bytes(key):
     with pytest.raises(InputError, match="16 bytes"):
         Prg(key)
-
-
-def test_derived_keys_are_hkdf():
-    for label in (b"", b"session 7"):
-        assert derive_key(KEY, label) == HKDFExpand(hashes.SHA256(), 16, label).derive(KEY)
