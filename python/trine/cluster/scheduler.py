@@ -263,7 +263,8 @@ class Scheduler:
 def _compute(job: _Job) -> Answer:
     start = time.perf_counter()
     session = PartySession(job.channel, job.channel.keys.common, job.channel.keys.private)
-    part = infer(session, job.model.plan, job.model.weights, job.waiting.x)
+    with job.channel.attending():
+        part = infer(session, job.model.plan, job.model.weights, job.waiting.x)
     job.channel.finish()
     cost = PartyCost(session.cost.rounds, session.cost.bytes, time.perf_counter() - start)
     return Answer(np.ascontiguousarray(part, "<u8").tobytes(), cost)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 
 from trine.net.channel import Bytes
 from trine.net.frames import HEADER_BYTES, Frame, Kind, pack_header, read_frame
 
-__all__ = ["Inbound", "Outbound"]
+__all__ = ["Inbound", "Outbound", "ready"]
 
 # What is encrypted and handed to the kernel in one go: a typical message whole, so that it leaves as one packet.
 STAGE_BYTES = 1 << 16
@@ -96,7 +98,19 @@ class Outbound(_Link):
 
 
 class Inbound(_Link):
-    """The end that receives."""
+    """The end that receives.
+
+    Attributes:
+        reading: held by the thread that reads a frame and passes it on, so that frames are passed on in order.
+        controls: control frames that have come.
+    """
+
+    def __init__(self, connection: ssl.SSLSocket, timeout: float, key: bytes) -> None:
+        super().__init__(connection, timeout, key)
+        self.reading = threading.Lock()
+        self.controls = 0
+        self._timeout = timeout
+        self._heard = time.monotonic()
 
     def read(self) -> Frame | None:
         """The next frame, or None if the far end closed the connection.
@@ -105,4 +119,29 @@ class Inbound(_Link):
             ProtocolError: see :func:`read_frame`.
             OSError: the connection broke; ``TimeoutError`` if nothing came for the length of the time-out.
         """
-        return read_frame(self._connection.recv_into)
+        frame = read_frame(self._connection.recv_into)
+        self._heard = time.monotonic()
+        return frame
+
+    def ready(self, seconds: float) -> bool:
+        """Wait at most so long for something to read."""
+        return bool(self._connection.pending() or ready([self], seconds))
+
+    def check_alive(self) -> None:
+        """Raise ``TimeoutError`` if nothing came for the length of the time-out."""
+        if time.monotonic() - self._heard > self._timeout:
+            raise TimeoutError
+
+    def fileno(self) -> int:
+        """The connection's file descriptor, -1 if it is closed."""
+        return self._connection.fileno()
+
+
+def ready(links: Sequence[Inbound], seconds: float) -> list[Inbound]:
+    """Those of the links that have something to read, after waiting for it at most so long."""
+    poller = select.poll()
+    by_number = {link.fileno(): link for link in links}
+    for number in by_number:
+        if number >= 0:
+            poller.register(number, select.POLLIN)
+    return [by_number[number] for number, _ in poller.poll(1000 * seconds)]

@@ -26,7 +26,7 @@ from trine.net.channel import PARTIES
 from trine.net.frames import Frame, Kind
 from trine.net.greeting import Address, Greeter
 from trine.net.keys import KEY_BYTES, derive_key
-from trine.net.link import Inbound, Outbound
+from trine.net.link import Inbound, Outbound, ready
 from trine.net.session import MeshChannel, SessionKeys
 from trine.net.tls import Credentials, connection_error
 
@@ -40,6 +40,8 @@ SIGN_OF_LIFE = b""
 EARLY_SESSIONS = 256
 # A party that is alive and computing is given this many time-outs for its next message.
 PATIENCE = 12
+# A frame that the computing thread, which is to read it, has left lying for so long is read all the same.
+ATTENTION = 0.1
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 CLOSING = 1.0
 # Connections that may be in their handshake at once; whoever has no certificate can hold up no more threads.
@@ -94,6 +96,8 @@ class Mesh:
         self._private = secrets.token_bytes(KEY_BYTES)
         self._threads: list[threading.Thread] = []
         self._handshakes = threading.BoundedSemaphore(HANDSHAKES)
+        self._unattended = threading.Event()  # cleared while a computing thread reads the links itself
+        self._unattended.set()
 
     def start(self) -> None:
         """Begin to answer and to call; returns at once."""
@@ -241,22 +245,44 @@ class Mesh:
                 self._read_frames(peer, link)
 
     def _read_frames(self, peer: int, link: Inbound) -> None:
-        controls = 1
+        """Read the link until it is no more, save while a computing thread attends to it."""
+        reading = True
+        while reading:
+            if link.ready(self._timeout):
+                self._unattended.wait(ATTENTION)
+            reading = self._read_frame(peer, link)
+
+    def _attend(self, seconds: float) -> None:
+        """Read a frame of each link that has one, waiting at most so long; saves waking the threads that else would."""
+        links = {link: peer for peer, link in dict(self._inbound).items()}
+        for link in ready(list(links), seconds) or links:
+            self._read_frame(links[link], link)
+
+    def _read_frame(self, peer: int, link: Inbound) -> bool:
+        """Read one frame, if one has come, and pass it on; False if the link is no more."""
         try:
-            while (frame := link.read()) is not None:
+            with link.reading:
+                if not link.ready(0):
+                    link.check_alive()
+                    return True
+                frame = link.read()
+                if frame is None:
+                    self._drop(peer, link, PartyLostError(peer, f"party {peer} closed its connection"))
+                    return False
                 if frame.kind is Kind.DATA:
                     self._deliver(peer, frame)
-                    continue
-                if frame.sequence != controls:
-                    raise ProtocolError(f"party {peer} sent control frame {frame.sequence}, next is {controls}")
-                controls += 1
+                    return True
+                link.controls += 1
+                if frame.sequence != link.controls:
+                    raise ProtocolError(f"party {peer} sent control frame {frame.sequence}, next is {link.controls}")
                 if frame.payload.size:
                     self._on_control(peer, frame.payload.tobytes())
-            self._drop(peer, link, PartyLostError(peer, f"party {peer} closed its connection"))
+                return True
         except ProtocolError as error:
             self._drop(peer, link, error)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: closed under our hands
             self._link_failed(peer, link, error)
+        return False
 
     def _deliver(self, peer: int, frame: Frame) -> None:
         channel = self._sessions.get(frame.session) or self._find(frame.session)
@@ -294,7 +320,7 @@ class Mesh:
             self._changed.notify_all()
             return True
 
-    def _link_failed(self, peer: int, link: Outbound | Inbound, error: OSError) -> NetworkError:
+    def _link_failed(self, peer: int, link: Outbound | Inbound, error: OSError | ValueError) -> NetworkError:
         if isinstance(error, TimeoutError):
             cause: NetworkError = PartyTimeoutError(peer, f"party {peer} has not responded for {self._timeout:g} s")
         else:
@@ -323,7 +349,9 @@ class Mesh:
             self._on_lost(peer, error)
 
     def _new_channel(self, number: int) -> MeshChannel:
-        return MeshChannel(self.party, number, PATIENCE * self._timeout, self._link_failed)
+        return MeshChannel(
+            self.party, number, PATIENCE * self._timeout, self._link_failed, self._attend, self._unattended
+        )
 
     def _run(self, name: str, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f"mesh {name}", daemon=True)

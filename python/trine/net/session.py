@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from trine.errors import NetworkError, PartyTimeoutError, ProtocolError, TrineError
@@ -12,6 +15,11 @@ from trine.net.frames import Frame
 from trine.net.link import Outbound
 
 __all__ = ["MeshChannel", "SessionKeys"]
+
+# Messages up to this size are sent without fear that the far end, sending too, lets them lie.
+UNBLOCKED_BYTES = 1 << 16
+# Between two looks into the inbox while attending to the links: another thread may have filled it.
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,15 +41,26 @@ class MeshChannel:
         number: of the session.
         patience: seconds to wait for a message of a peer that is alive.
         on_link_error: told of a peer's link that failed in sending; returns the error to raise.
+        attend: reads what has come on the links, waiting at most so many seconds for it.
+        unattended: cleared while this session's thread does that itself.
     """
 
     def __init__(
-        self, party: int, number: int, patience: float, on_link_error: Callable[[int, Outbound, OSError], NetworkError]
+        self,
+        party: int,
+        number: int,
+        patience: float,
+        on_link_error: Callable[[int, Outbound, OSError], NetworkError],
+        attend: Callable[[float], None],
+        unattended: threading.Event,
     ) -> None:
         self.party = party
         self.number = number
         self._patience = patience
         self._on_link_error = on_link_error
+        self._attend = attend
+        self._unattended = unattended
+        self._attending = False
         self._inboxes: dict[int, queue.SimpleQueue[Bytes | TrineError]] = {
             peer: queue.SimpleQueue() for peer in range(PARTIES) if peer != party
         }
@@ -67,16 +86,25 @@ class MeshChannel:
         if self._error is not None:
             raise self._error
         link = self._links[peer]
+        if self._attending and sum(part.size for part in parts) > UNBLOCKED_BYTES:
+            self._unattended.set()  # all three may be sending: somebody has to read meanwhile
         try:
             link.send_data(self.number, self._next_out[peer], parts)
         except OSError as error:
             raise self._on_link_error(peer, link, error) from error
+        finally:
+            if self._attending:
+                self._unattended.clear()
         self._next_out[peer] += 1
 
     def receive(self, peer: int, size: int) -> Bytes:
         """The next message; see :meth:`trine.net.Channel.receive`."""
+        inbox = self._inboxes[peer]
+        deadline = time.monotonic() + self._patience
         try:
-            message = self._inboxes[peer].get(timeout=self._patience)
+            while self._attending and inbox.empty() and (left := deadline - time.monotonic()) > 0:
+                self._attend(min(left, LOOK_SECONDS))
+            message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             raise PartyTimeoutError(
                 peer, f"party {peer} is alive but has sent nothing in session {self.number} for {self._patience:g} s"
@@ -86,6 +114,17 @@ class MeshChannel:
         if message.size != size:
             raise ProtocolError(f"party {peer} sent a message of {message.size} bytes where {size} were expected")
         return message
+
+    @contextlib.contextmanager
+    def attending(self) -> Iterator[None]:
+        """While this lasts, :meth:`receive` reads the links itself: one thread less to wake for every message."""
+        self._attending = True
+        self._unattended.clear()
+        try:
+            yield
+        finally:
+            self._attending = False
+            self._unattended.set()
 
     def deliver(self, peer: int, frame: Frame) -> None:
         """Take in a frame; called by the thread that reads that peer's link, never blocks.

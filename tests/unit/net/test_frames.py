@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import threading
 
 import numpy as np
 import pytest
@@ -85,11 +86,20 @@ def test_numbers_are_used_up():
         pack_header(Kind.DATA, 1, 2**32, 0)
 
 
+def idle_channel():
+    """A channel of party 0 that takes in frames and never sends."""
+
+    def unused(*_):
+        pytest.fail("nothing is sent, and nobody waits")
+
+    return MeshChannel(0, 1, 1.0, unused, unused, threading.Event())
+
+
 def test_random_frames_are_refused_or_taken_but_never_crash():
     """10^5 random frames, most of them with a header that is nearly right, through decoder and channel."""
     rng = random.Random(2)
     outcomes = {"refused": 0, "taken": 0, "cut": 0}
-    channel = MeshChannel(0, 1, 1.0, lambda peer, link, error: pytest.fail("nothing is sent"))
+    channel = idle_channel()
     for _ in range(100_000):
         fields = [1, rng.choice((1, 2)), 0, rng.randrange(40), 0, rng.randrange(4)]
         fields[4] = 0 if fields[1] == 1 else rng.randrange(1, 4)
@@ -111,7 +121,7 @@ def test_random_frames_are_refused_or_taken_but_never_crash():
 
 
 def test_a_channel_takes_frames_in_order_only():
-    channel = MeshChannel(0, 1, 1.0, lambda peer, link, error: pytest.fail("nothing is sent"))
+    channel = idle_channel()
     frames = [Frame(Kind.DATA, 1, sequence, np.full(1, sequence, np.uint8)) for sequence in range(3)]
     channel.deliver(1, frames[0])
     channel.deliver(2, frames[0])
