@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["ClusterFile"]
+__all__ = ["ClusterFile", "listen"]
 
 
 @dataclass(frozen=True)
@@ -118,3 +119,16 @@ def parse_address(text: object) -> Address:
 def _quoted(address: Address) -> str:
     host, port = address
     return json.dumps(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", ensure_ascii=False)
+
+
+def listen(address: Address) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ClusterError: the address cannot be used, for example because another process has it.
+    """
+    host, port = address
+    try:
+        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ClusterError(f"cannot listen on port {port} of {host}: {error.strerror or error}") from error

@@ -15,8 +15,7 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
-from trine.cluster.config import ClusterFile
-from trine.cluster.party import listen
+from trine.cluster.config import ClusterFile, listen
 from trine.errors import ClusterError, InputError
 from trine.net import PARTIES
 from trine.net.certificates import CLIENT, OWNER, Authority, party_role

@@ -12,18 +12,17 @@ import threading
 from collections.abc import Callable
 
 from trine.cluster.api import build_app
-from trine.cluster.config import ClusterFile
+from trine.cluster.config import ClusterFile, listen
 from trine.cluster.messages import decode
 from trine.cluster.models import Models
 from trine.cluster.scheduler import Scheduler
 from trine.cluster.server import build_server
-from trine.errors import ClusterError
 from trine.net import PARTIES
 from trine.net.certificates import party_role
-from trine.net.mesh import Address, Mesh
+from trine.net.mesh import Mesh
 from trine.net.tls import server_context
 
-__all__ = ["listen", "run_party"]
+__all__ = ["run_party"]
 
 log = logging.getLogger(__name__)
 
@@ -83,19 +82,6 @@ def run_party(
     service.join()
     mesh.close()
     log.info("party %d has stopped", party)
-
-
-def listen(address: Address) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        ClusterError: the address cannot be used, for example because another process has it.
-    """
-    host, port = address
-    try:
-        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ClusterError(f"cannot listen on port {port} of {host}: {error.strerror or error}") from error
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: object) -> None:

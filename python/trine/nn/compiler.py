@@ -195,6 +195,6 @@ class _Compiler:
         if largest < 2.0 ** (WIDEST - 1):
             return int(largest).bit_length() + 1
         raise RangeError(
-            f"{label}: its values may need {math.ceil(math.log2(largest)) + 1} bits, {self.fraction} of them fractional; "
-            f"{WIDEST} are there; use fewer fractional bits, a smaller input range or smaller weights"
+            f"{label}: its values may need {math.ceil(math.log2(largest)) + 1} bits, {self.fraction} of them "
+            f"fractional; {WIDEST} are there; use fewer fractional bits, a smaller input range or smaller weights"
         )
