@@ -60,12 +60,13 @@ class Trine:
 class CrypTen:
     """The two parties of ``crypten/seed_cnn.py``, in the environment that ``crypten/setup.sh`` made."""
 
-    def __init__(self, environment: Path, provider: str) -> None:
+    def __init__(self, environment: Path, provider: str, threads: int) -> None:
         with tempfile.TemporaryDirectory() as directory:
             weights, images = Path(directory, "weights.npz"), Path(directory, "images.npy")
             np.savez(weights, *(array for layer in load_seed_cnn().layers for array in layer.arrays.values()))
             np.save(images, load_digits()[0])
             command = [environment / "bin/python", HERE / "crypten/seed_cnn.py", "--provider", provider]
+            command += ["--threads", str(threads)]
             self.process = subprocess.Popen(
                 [*command, "--weights", weights, "--images", images],
                 stdin=subprocess.PIPE,
@@ -139,6 +140,9 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=3, help="queries before that, not measured")
     parser.add_argument("--crypten", type=Path, default=HERE / ".venvs/crypten", help="setup.sh's environment")
     parser.add_argument("--provider", choices=["TFP", "TTP"], default="TFP", help="who makes CrypTen's triples")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="torch threads of each CrypTen party; 0: as torch chooses, its default"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here too")
     options = parser.parse_args()
     if not (options.crypten / "bin/python").exists():
@@ -146,7 +150,7 @@ def main() -> None:
     systems: dict[str, Trine | CrypTen] = {}
     try:
         systems["trine"] = Trine()
-        systems["CrypTen"] = CrypTen(options.crypten, options.provider)
+        systems["CrypTen"] = CrypTen(options.crypten, options.provider, options.threads)
         results = [measure(systems, batch, options.warm_up, options.repeats) for batch in options.batches]
     finally:
         for system in systems.values():

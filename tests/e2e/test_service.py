@@ -1,7 +1,10 @@
 """A service in good order: right answers, to whom they belong, as often as agreed, and to nobody else."""
 
+import contextlib
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -28,7 +31,7 @@ from trine.errors import (
 )
 from trine.mpc import deal
 from trine.net import Cost
-from trine.net.certificates import Authority
+from trine.net.certificates import Authority, role_host
 from trine.nn.compiler import compile
 
 ERROR = 0.005
@@ -332,6 +335,16 @@ def test_a_client_certificate_of_another_cluster(cluster, tmp_path):
     (tmp_path / "ca.crt").write_bytes((cluster.client_file.parent / "ca.crt").read_bytes())
     with pytest.raises(CertificateError, match="was not issued by"):
         connect(tmp_path / "cluster.toml")
+
+
+def test_no_certificate(cluster):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cluster.client_file.parent / "ca.crt")
+    plain = socket.create_connection(ClusterFile.read(cluster.client_file).api[0], 10)
+    connection = context.wrap_socket(plain, server_hostname=role_host("party-0"))
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1) == b""
 
 
 def test_curl_with_a_certificate_and_without(cluster):

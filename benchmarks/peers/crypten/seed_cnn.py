@@ -103,7 +103,8 @@ def query(model, reference, images):
 
 def run_party(rank, rendezvous, options):
     """One process: a party that takes its commands from the model owner's standard input, or the dealer."""
-    torch.set_num_threads(options.threads)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     loopback = "lo0" if sys.platform == "darwin" else "lo"
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", RENDEZVOUS=rendezvous, GLOO_SOCKET_IFNAME=loopback)
     crypten.cfg.communicator.verbose = True  # else nothing is counted
@@ -124,6 +125,7 @@ def run_party(rank, rendezvous, options):
                 case ["query", size]:
                     result = query(model, reference, images[torch.arange(int(size)) % len(images)])
                 case ["stop"]:
+                    crypten.uninit()  # ends the dealer too
                     return
                 case other:
                     raise SystemExit(f"expected 'query N' or 'stop', got {other}")
@@ -136,15 +138,19 @@ def main():
     parser.add_argument("--weights", type=Path, help=".npz of the eight arrays in Keras' layout and order")
     parser.add_argument("--images", type=Path, help=".npy of images scaled to 0..1; a batch repeats them")
     parser.add_argument("--provider", choices=["TFP", "TTP"], default="TFP", help="who makes the triples")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads of each party")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of each party; 0: as torch chooses")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         rendezvous = f"file://{directory}/rendezvous"
         spawn = multiprocessing.get_context("spawn")
-        for rank in (CLIENT, DEALER) if options.provider == "TTP" else (CLIENT,):
-            # Daemons end with this process.
-            spawn.Process(target=run_party, args=(rank, rendezvous, options), daemon=True).start()
+        ranks = (CLIENT, DEALER) if options.provider == "TTP" else (CLIENT,)
+        # Daemons: they end with this process if it fails.
+        others = [spawn.Process(target=run_party, args=(r, rendezvous, options), daemon=True) for r in ranks]
+        for process in others:
+            process.start()
         run_party(MODEL_OWNER, rendezvous, options)
+        for process in others:
+            process.join()
 
 
 if __name__ == "__main__":

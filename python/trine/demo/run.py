@@ -63,6 +63,7 @@ def run_demo() -> DemoResult:
         start_seconds = time.perf_counter() - start
         with _process("trine.demo.client", found["client_file"]) as client:
             answers = _read_answer(client)
+            client.wait(END_SECONDS)
         # The server ends by itself, now that its requests are used up.
         server.wait(END_SECONDS)
     return DemoResult(start_seconds, answers["rows"], answers["plaintext"], answers["held"])

@@ -248,7 +248,8 @@ class Mesh:
         """Read the link until it is no more, save while a computing thread attends to it."""
         reading = True
         while reading:
-            if link.ready(self._timeout):
+            # Not link.ready, which looks into the TLS connection that a computing thread may just be reading.
+            if ready([link], self._timeout):
                 self._unattended.wait(ATTENTION)
             reading = self._read_frame(peer, link)
 

@@ -1,6 +1,7 @@
 """Starting and ending the three processes; what they do meanwhile is tested end to end."""
 
 import os
+import signal
 import socket
 import stat
 import sys
@@ -44,6 +45,14 @@ def test_they_go_when_nobody_holds_them():
     del parties
     assert not any(map(alive, processes))
     assert not directory.exists()
+
+
+def test_a_party_that_does_not_heed_is_killed(monkeypatch):
+    monkeypatch.setattr(local, "STOP_SECONDS", 0.2)
+    parties = LocalParties(None, 5.0)
+    os.kill(parties.processes[1], signal.SIGSTOP)
+    parties.stop()
+    assert not any(map(alive, parties.processes))
 
 
 @pytest.fixture

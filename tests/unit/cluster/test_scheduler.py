@@ -368,6 +368,18 @@ def test_an_announcement_of_something_unknown_is_aborted():
     run(scenario)
 
 
+def test_a_session_that_cannot_be_opened(monkeypatch):
+    def refuse(number):
+        raise PartyLostError(2, "party 2 is not connected")
+
+    async def scenario():
+        trio = Trio()
+        monkeypatch.setattr(trio.meshes[1], "open", refuse)
+        assert_all(await trio.ask(query()), PartyLostError, "party 2 is not connected", 2)
+
+    run(scenario)
+
+
 def test_an_abort_fails_the_session():
     async def scenario():
         trio = Trio()

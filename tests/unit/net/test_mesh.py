@@ -106,18 +106,61 @@ def test_large_messages_cross(ring):
     channels = ring.open(1)
     big = np.arange(1_500_000, dtype=np.uint64).view(np.uint8)
 
-    def exchange(party: int) -> None:
-        peers = [p for p in range(3) if p != party]
-        for peer in peers:
-            channels[party].send(peer, [big])
-        for peer in peers:
-            assert np.array_equal(channels[party].receive(peer, big.size), big)
-        done.put(party)
+    def run(channel) -> None:
+        exchange(channel, big)
+        done.put(channel.party)
 
     done: queue.Queue[int] = queue.Queue()
-    for party in range(3):
-        threading.Thread(target=exchange, args=(party,), daemon=True).start()
+    for channel in channels:
+        threading.Thread(target=run, args=(channel,), daemon=True).start()
     assert {done.get(timeout=60) for _ in range(3)} == {0, 1, 2}
+
+
+def exchange(channel, message) -> None:
+    """Send a message to both peers, then receive theirs, which are equal to it."""
+    peers = [p for p in range(3) if p != channel.party]
+    for peer in peers:
+        channel.send(peer, [message])
+    for peer in peers:
+        assert np.array_equal(channel.receive(peer, message.size), message)
+
+
+def test_computing_threads_read_for_themselves(ring):
+    """Many rounds, small messages and large ones, all three attending to their links."""
+
+    def compute(channel) -> None:
+        with channel.attending():
+            for size in 10 * [0, 1, 100_000, 8, 3_000_000]:
+                exchange(channel, np.full(size, size % 251, np.uint8))
+        channel.finish()
+        done.put(channel.party)
+
+    done: queue.Queue[int] = queue.Queue()
+    for channel in ring.open(1):
+        threading.Thread(target=compute, args=(channel,), daemon=True).start()
+    assert {done.get(timeout=60) for _ in range(3)} == {0, 1, 2}
+
+
+def test_what_a_computing_thread_leaves_lying_is_read_all_the_same(ring):
+    channels = ring.open(1)
+    with channels[0].attending():  # but it computes, and does not look
+        channels[1].send(0, [message(1)])
+        for number in range(3):
+            ring.sites[1].mesh.send_control(0, b"%d" % number)
+        assert [ring.sites[0].controls.get(timeout=EVENT) for _ in range(3)] == [(1, b"%d" % i) for i in range(3)]
+        assert channels[0].receive(1, 1) == [1]
+
+
+def test_a_computing_thread_hears_of_failures(ring):
+    """While it reads the links itself: of a lost peer, and of a session that another thread fails."""
+    channels, later = ring.open(1), ring.open(2)
+    threading.Timer(0.05, later[0].fail, (PartyLostError(1, "it said so"),)).start()
+    with later[0].attending(), pytest.raises(PartyLostError, match="it said so"):
+        later[0].receive(1, 1)
+    threading.Timer(0.05, ring.sites[2].mesh.close).start()
+    with channels[0].attending(), pytest.raises(PartyLostError) as caught:
+        channels[0].receive(1, 1)
+    assert caught.value.party == 2
 
 
 def test_sessions_do_not_mix(ring):

@@ -212,6 +212,20 @@ def test_a_connection_that_has_broken_before_the_handshake(directory):
     assert ours.fileno() == -1
 
 
+def test_nothing_is_sent_where_no_handshake_was_made(directory):
+    """On a connection that is broken by then, CPython's wrap_socket makes none and says nothing."""
+
+    class Broken:
+        def wrap_socket(self, plain, **kwargs):
+            plain.close()
+            context = client_context(Credentials(directory, "client"))
+            return context.wrap_socket(socket.socket(), server_hostname=role_host("party-0"))
+
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(ConnectionResetError, match="before the handshake"):
+        tls.handshake(Broken(), ours, role_host("party-0"))
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_key_that_others_can_read(tmp_path, mode):
     Authority().enroll(tmp_path, "client")
