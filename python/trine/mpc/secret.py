@@ -182,7 +182,7 @@ class Secret:
         """
         if isinstance(other, Secret):
             _joint_shape(self.shape, other.shape)
-            return self._product(other, _product_part, self.bound * other.bound)
+            return self._product(other, local_product, self.bound * other.bound)
         plain = Plain.public(other, self.fraction or 16)
         _joint_shape(self.shape, plain.shape)
         bound = self.bound * plain.bound
@@ -210,14 +210,14 @@ class Secret:
         if not isinstance(other, Secret):
             raise DtypeError("both factors of @ must be secret; share the public one first")
         depth = self.shape[-1] if self.shape else 0
-        return self._product(other, _matmul_part, self.bound * other.bound * depth)
+        return self._product(other, local_matmul, self.bound * other.bound * depth)
 
     def conv2d(
         self, kernels: Secret, stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     ) -> Secret:
         """Convolution of images (N, H, W, C) with kernels (KH, KW, C, O); cost as a product of the result's size."""
         depth = math.prod(kernels.shape[:3])
-        return self._product(kernels, _conv2d_part, self.bound * kernels.bound * depth, stride, padding)
+        return self._product(kernels, local_conv2d, self.bound * kernels.bound * depth, stride, padding)
 
     # Comparisons: results are numbers 0 or 1 without fractional bits.
 
@@ -240,7 +240,7 @@ class Secret:
         if self.bound != 1 or self.fraction:
             raise InputError("select is for the result of a comparison")
         difference = a - b
-        chosen = self._product(difference, _product_part, difference.bound) + b
+        chosen = self._product(difference, local_product, difference.bound) + b
         return chosen._with(chosen._value, bound=max(a.bound, b.bound))
 
     def relu(self) -> Secret:
@@ -323,9 +323,6 @@ def _multiply_truncate(
 def _after(bound: int, shift: int) -> int:
     """Bound after truncation."""
     return (min(bound, LARGEST) >> shift) + 1 if shift else bound
-
-
-_product_part, _matmul_part, _conv2d_part = local_product, local_matmul, local_conv2d
 
 
 def _apply(party: Party, x: Replicated, linear: Local) -> Replicated:

@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine.errors import DtypeError, InputError, NotFiniteError, RangeError
 
-__all__ = ["RING_BITS", "FixedPoint", "real_array"]
-
-RING_BITS = 64
+__all__ = ["FixedPoint", "real_array"]
 
 
 @dataclass(frozen=True)
