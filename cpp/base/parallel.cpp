@@ -13,6 +13,7 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
     if (count == 0) return;
     const std::size_t grains = (count - 1) / grain + 1;
     const std::size_t parts = std::min(grains, static_cast<std::size_t>(std::max(threads, 1)));
+    if (parts == 1) return body(0, count);
     std::vector<std::exception_ptr> failures(parts);
     const auto run = [&](std::size_t part) {
         try {

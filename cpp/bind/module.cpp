@@ -24,4 +24,5 @@ PYBIND11_MODULE(_core, module) {
     trine::bind::add_ring_bits(module);
     trine::bind::add_prg(module);
     trine::bind::add_mpc(module);
+    trine::bind::add_rounds(module);
 }

@@ -158,9 +158,9 @@ void add_comparison(py::module_& module) {
         "This party's XOR part of one level of the tree that joins groups in pairs, on replicated shares.\n\n"
         "less_*[groups, words] and equal_*[groups - 1, words], which lacks the lowest group, are x_i and "
         "x_{i+1}.\n"
-        "out first has less_high ^ (equal_high & less_low) of each pair, then equal_high & equal_low of all "
-        "but\n"
-        "the lowest pair. An odd group at the high end is left out.");
+        "out first has equal_high & equal_low of each pair but the lowest, then less_high ^ (equal_high & "
+        "less_low)\n"
+        "of all pairs. An odd group at the high end is left out.");
 }
 
 }  // namespace

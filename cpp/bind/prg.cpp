@@ -4,6 +4,7 @@
 #include "bind/arguments.hpp"
 #include "bind/rooms.hpp"
 #include "prg/aes_ctr.hpp"
+#include "prg/generator.hpp"
 #include "ring/field.hpp"
 
 namespace trine::bind {
@@ -24,6 +25,64 @@ prg::Position position(const Int& stream, const Int& block) {
 }
 
 py::arg_v block_argument() { return py::arg("block") = py::int_(0); }
+
+u64 odd_prime(const Int& given) {
+    const u64 prime = integer(given.object, "prime", 3, (u64{1} << 62) - 1);
+    ring::field::require_modulus(prime);
+    return prime;
+}
+
+void add_generator(py::module_& module) {
+    using prg::Generator;
+    const auto width_of = [](const Int& width) {
+        return static_cast<std::size_t>(integer(width.object, "width", 1, 64));
+    };
+    py::class_<Generator>(module, "Generator",
+                          "Draws from one 16-byte key; each opens the key's next stream, so no position is used "
+                          "twice.\n\n"
+                          "See prg_bytes for the keystream. Holds a secret: not to be copied, printed or "
+                          "pickled. One thread at a time.")
+        .def(py::init([](const KeyBytes& key) { return Generator(cipher_key(key)); }), arg("key"))
+        .def_property_readonly("draws", &Generator::draws, "Draws so far: the number of the next one's stream.")
+        .def(
+            "draw",
+            [width_of](Generator& self, const WordArray& o, const Int& width) {
+                const Out result = out(o, "out");
+                const std::size_t bits = width_of(width);
+                const py::gil_scoped_release release;
+                self.draw(bits, result.data);
+            },
+            arg("out"), arg("width") = py::int_(64),
+            "Fills out (uint64, any shape) with numbers uniform in [0, 2^width).\n\n"
+            "They are the low bits of the stream's little-endian numbers of 1, 2, 4 or 8 bytes, whichever is the "
+            "least that\nholds `width` (1..64) bits.")
+        .def(
+            "subtract",
+            [width_of](Generator& self, const WordArray& o, const Int& width) {
+                const Out result = out(o, "out");
+                const std::size_t bits = width_of(width);
+                const py::gil_scoped_release release;
+                self.subtract(bits, result.data);
+            },
+            arg("out"), arg("width") = py::int_(64), "out -= what draw would give, modulo 2^64.")
+        .def(
+            "exclusive_or",
+            [](Generator& self, const WordArray& o) {
+                const Out result = out(o, "out");
+                const py::gil_scoped_release release;
+                self.exclusive_or(result.data);
+            },
+            arg("out"), "out ^= what draw would give at 64 bits.")
+        .def(
+            "draw_field",
+            [](Generator& self, const Int& prime, const WordArray& o) {
+                const Out result = out(o, "out");
+                const u64 modulus = odd_prime(prime);
+                const py::gil_scoped_release release;
+                self.draw_field(modulus, result.data);
+            },
+            arg("prime"), arg("out"), "Fills out (uint64, any shape) as prg_field does.");
+}
 
 }  // namespace
 
@@ -66,8 +125,7 @@ void add_prg(py::module_& module) {
             const Out result = out(o, "out");
             const prg::Key secret = cipher_key(key);
             const prg::Position from = position(stream, block);
-            const u64 modulus = integer(prime.object, "prime", 3, (u64{1} << 62) - 1);
-            ring::field::require_modulus(modulus);
+            const u64 modulus = odd_prime(prime);
             const py::gil_scoped_release release;
             prg::fill_field(secret, from, modulus, result.data);
         },
@@ -75,6 +133,8 @@ void add_prg(py::module_& module) {
         "Fills out (uint64, any shape) with numbers uniform in [0, prime).\n\n"
         "They are the words of prg_uint64, cut to the prime's bit length, in order, without those >= prime;\n"
         "how many words are dropped depends on the keystream alone.");
+
+    add_generator(module);
 }
 
 }  // namespace trine::bind

@@ -17,6 +17,11 @@ std::size_t planes_width(const std::string& name, const Shape& planes, std::size
     return planes[0];
 }
 
+template <class Bytes>
+void require_packed(const Bytes& packed, std::size_t elements, std::size_t width) {
+    require_shape(packed.name, packed.shape, {bits::packed_bytes(elements, width)}, "ceil(n * width / 8)");
+}
+
 }  // namespace
 
 void add_ring_bits(py::module_& module) {
@@ -59,20 +64,52 @@ void add_ring_bits(py::module_& module) {
         "The inverse of bits_pack: out[n] from data[ceil(n * width / 8)]; bits left over are ignored.");
 
     module.def(
+        "bits_pack_sum",
+        [](const WordArray& x, const WordArray& y, const Int& width, const ByteArray& o) {
+            const In left = in(x, "x"), right = in(y, "y");
+            const auto packed = out(o, "out");
+            const std::size_t bits = integer(width.object, "width", 1, 64);
+            require_shape("y", right.shape, left.shape, "that of x");
+            require_packed(packed, left.data.size(), bits);
+            require_apart(packed, left);
+            require_apart(packed, right);
+            const py::gil_scoped_release release;
+            bits::pack_sum(left.data, right.data, bits, packed.data);
+        },
+        arg("x"), arg("y"), arg("width"), arg("out"),
+        "Packs x + y modulo 2^width, as bits_pack does; any shape of n elements.\n\n"
+        "out has ceil(n * width / 8) bytes.");
+
+    module.def(
+        "bits_add_unpacked",
+        [](const ByteArray& data, const Int& width, const WordArray& o) {
+            const auto packed = in(data, "data");
+            const Out elements = out(o, "out");
+            const std::size_t bits = integer(width.object, "width", 1, 64);
+            require_packed(packed, elements.data.size(), bits);
+            require_apart(elements, packed);
+            const py::gil_scoped_release release;
+            bits::add_unpacked(packed.data, bits, elements.data);
+        },
+        arg("data"), arg("width"), arg("out"),
+        "out += what bits_unpack gives, modulo 2^64; any shape of n elements.\n\n"
+        "data has ceil(n * width / 8) bytes.");
+
+    module.def(
         "bits_to_planes",
-        [](const WordArray& x, const WordArray& planes, const Int& threads) {
+        [](const WordArray& x, const WordArray& planes, const Int& low, const Int& threads) {
             const In elements = in(x, "x");
             const Out result = out(planes, "planes");
-            require_dimensions("x", elements.shape, 1, "[n]");
             const std::size_t width = planes_width("planes", result.shape, elements.data.size());
+            const std::size_t first = integer(low.object, "low", 0, 64 - width);
             require_apart(result, elements);
             const int count = thread_count(threads);
             const py::gil_scoped_release release;
-            bits::to_planes(elements.data, width, result.data, count);
+            bits::to_planes(elements.data, first, width, result.data, count);
         },
-        arg("x"), arg("planes"), kw_only, threads_argument(),
-        "planes[width, ceil(n / 64)]: bit b of word v of plane j = bit j of x[64 v + b]; bits left over are "
-        "0.");
+        arg("x"), arg("planes"), kw_only, arg("low") = py::int_(0), threads_argument(),
+        "planes[width, ceil(n / 64)]: bit b of word v of plane j = bit low + j of x[64 v + b], x of any shape.\n\n"
+        "Bits left over are 0; low is at most 64 - width.");
 
     module.def(
         "bits_from_planes",

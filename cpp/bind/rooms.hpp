@@ -9,5 +9,6 @@ void add_ring_arithmetic(pybind11::module_& module);
 void add_ring_bits(pybind11::module_& module);
 void add_prg(pybind11::module_& module);
 void add_mpc(pybind11::module_& module);
+void add_rounds(pybind11::module_& module);
 
 }  // namespace trine::bind

@@ -92,13 +92,13 @@ void merge(ConstWords less_a, ConstWords less_b, ConstWords equal_a, ConstWords 
         for (std::size_t pair = 0; pair < pairs; ++pair) {
             // Group g is row g of less, and row g - 1 of equal.
             const std::size_t low = 2 * pair * words, high = low + words;
-            u64* const less = out.data() + pair * words;
+            u64* const less = out.data() + (pairs - 1 + pair) * words;
             for (std::size_t v = begin; v < end; ++v) {
                 const u64 ea = equal_a[low + v], eb = equal_b[low + v], la = less_a[low + v];
                 less[v] = less_a[high + v] ^ (ea & (la ^ less_b[low + v])) ^ (eb & la);
             }
             if (pair == 0) continue;
-            u64* const equal = out.data() + (pairs + pair - 1) * words;
+            u64* const equal = out.data() + (pair - 1) * words;
             for (std::size_t v = begin; v < end; ++v) {
                 const u64 ea = equal_a[low + v], eb = equal_b[low + v], fa = equal_a[low - words + v];
                 equal[v] = (ea & (fa ^ equal_b[low - words + v])) ^ (eb & fa);

@@ -22,12 +22,11 @@ void monomials(ConstWords c, std::size_t width, std::size_t words, Words out, in
 void leaf(ConstWords r, ConstWords table, std::size_t width, std::size_t words, bool constant, Words less,
           Words equal, int threads);
 
-// Rows that a merge of `groups` groups leaves: [C < R] of every pair, then [C == R] of all but the lowest
-// pair.
+// Rows that a merge of `groups` groups leaves: [C == R] of every pair but the lowest, then [C < R] of all.
 constexpr std::size_t merged_rows(std::size_t groups) { return 2 * (groups / 2) - 1; }
 
-// One level of the tree, on replicated shares: this party's XOR part of [C < R] of each pair of groups,
-// less_high ^ (equal_high & less_low), and of [C == R] of each pair but the lowest, equal_high & equal_low.
+// One level of the tree, on replicated shares: this party's XOR part of [C == R] of each pair of groups but
+// the lowest, equal_high & equal_low, and of [C < R] of each, less_high ^ (equal_high & less_low).
 // less[groups, words]; equal[groups - 1, words] lacks the lowest group; out[merged_rows(groups), words].
 // An odd group at the high end is left to the caller. At least two groups.
 void merge(ConstWords less_a, ConstWords less_b, ConstWords equal_a, ConstWords equal_b, std::size_t groups,

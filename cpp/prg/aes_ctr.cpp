@@ -2,12 +2,10 @@
 #include "prg/aes_ctr.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <memory>
 #include <stdexcept>
 
 #include "base/check.hpp"
@@ -26,32 +24,6 @@ void store_big_endian(u64 value, u8* out) {
     for (int i = 7; i >= 0; --i, value >>= 8) out[i] = static_cast<u8>(value);
 }
 
-class Keystream {
-  public:
-    Keystream(Key key, Position from) : context_(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free) {
-        u8 counter[block_bytes];
-        store_big_endian(from.stream, counter);
-        store_big_endian(from.block, counter + 8);
-        if (!context_ ||
-            EVP_EncryptInit_ex(context_.get(), EVP_aes_128_ctr(), nullptr, key.data(), counter) != 1)
-            throw std::runtime_error("libcrypto could not start AES-128-CTR");
-    }
-
-    void next(Bytes out) {
-        while (!out.empty()) {
-            const Bytes chunk = out.first(std::min(out.size(), zeros.size()));
-            int written = 0;
-            if (EVP_EncryptUpdate(context_.get(), chunk.data(), &written, zeros.data(),
-                                  static_cast<int>(chunk.size())) != 1)
-                throw std::runtime_error("libcrypto failed in AES-128-CTR");
-            out = out.subspan(chunk.size());
-        }
-    }
-
-  private:
-    std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context_;  // freeing it wipes the key
-};
-
 // The block number must not carry into the stream number.
 void require_blocks(Position from, u64 blocks) {
     require(blocks == 0 || blocks - 1 <= ~from.block,
@@ -60,18 +32,50 @@ void require_blocks(Position from, u64 blocks) {
 
 }  // namespace
 
+Keystream::Keystream(Key key) : context_(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free) {
+    if (!context_ ||
+        EVP_EncryptInit_ex(context_.get(), EVP_aes_128_ctr(), nullptr, key.data(), nullptr) != 1)
+        throw std::runtime_error("libcrypto could not start AES-128-CTR");
+}
+
+void Keystream::seek(Position from) {
+    u8 counter[block_bytes];
+    store_big_endian(from.stream, counter);
+    store_big_endian(from.block, counter + 8);
+    if (EVP_EncryptInit_ex(context_.get(), nullptr, nullptr, nullptr, counter) != 1)
+        throw std::runtime_error("libcrypto could not set the counter of AES-128-CTR");
+}
+
+void Keystream::next(Bytes out) {
+    while (!out.empty()) {
+        const Bytes chunk = out.first(std::min(out.size(), zeros.size()));
+        int written = 0;
+        if (EVP_EncryptUpdate(context_.get(), chunk.data(), &written, zeros.data(),
+                              static_cast<int>(chunk.size())) != 1)
+            throw std::runtime_error("libcrypto failed in AES-128-CTR");
+        out = out.subspan(chunk.size());
+    }
+}
+
 void fill(Key key, Position from, Bytes out, int threads) {
     require_blocks(from, out.size() / block_bytes + (out.size() % block_bytes != 0));
     parallel_for(out.size(), thread_grain, threads, [&](std::size_t begin, std::size_t end) {
-        Keystream(key, {from.stream, from.block + begin / block_bytes}).next(out.subspan(begin, end - begin));
+        Keystream keystream(key);
+        keystream.seek({from.stream, from.block + begin / block_bytes});
+        keystream.next(out.subspan(begin, end - begin));
     });
 }
 
 void fill_field(Key key, Position from, u64 prime, Words out) {
+    Keystream keystream(key);
+    fill_field(keystream, from, prime, out);
+}
+
+void fill_field(Keystream& keystream, Position from, u64 prime, Words out) {
     constexpr std::size_t chunk = 512;
     u64 words[chunk];
     const u64 mask = ~u64{0} >> std::countl_zero(prime);
-    Keystream keystream(key, from);
+    keystream.seek(from);
     std::size_t count = 0;
     for (u64 blocks = 0; count < out.size(); blocks += sizeof(words) / block_bytes) {
         require_blocks(from, blocks + sizeof(words) / block_bytes);

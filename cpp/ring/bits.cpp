@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "base/parallel.hpp"
 
@@ -11,7 +10,6 @@ namespace trine::ring::bits {
 
 namespace {
 
-// 64 elements of any width fill `width` whole words: the unit of work here.
 constexpr std::size_t group = 64;
 constexpr std::size_t group_grain = elementwise_grain / group;
 
@@ -32,52 +30,82 @@ void unpack_as(const u8* data, std::size_t count, u64* out) {
     for (std::size_t i = 0; i < count; ++i) out[i] = narrow[i];
 }
 
-// One group of 64 elements, or fewer at the end, into packed_bytes(count, width) bytes. Neighbours merge into
-// elements of twice the width while that fits a word, in loops that vectorise; what is left goes one by one.
-void pack_group(const u64* x, std::size_t count, std::size_t width, u8* out) {
-    u64 buffers[2][group], words[group + 1];
-    u64 *now = buffers[0], *next = buffers[1];
-    for (std::size_t i = 0; i < count; ++i) now[i] = x[i] & low_bits(width);
-    std::fill(now + count, now + group, 0);
-    std::size_t elements = group, element_width = width;
-    for (; element_width <= 32 && elements > 1; elements /= 2, element_width *= 2, std::swap(now, next))
-        for (std::size_t i = 0; i < elements / 2; ++i) next[i] = now[2 * i] | now[2 * i + 1] << element_width;
+// Up to this width a number and the bits of a byte before it fit one word.
+constexpr std::size_t narrow = 56;
 
-    u64* word = words;
-    u128 pending = 0;
-    std::size_t filled = 0;
-    for (std::size_t i = 0; i < elements; ++i) {
-        pending |= u128{now[i]} << filled;
-        filled += element_width;
-        if (filled >= 64) {
-            *word++ = static_cast<u64>(pending);
-            pending >>= 64;
-            filled -= 64;
+// Eight elements at a time, since they fill whole bytes: so no eight wait for the eight before them.
+void pack_group(const u64* x, std::size_t count, std::size_t width, u8* out) {
+    u8 bytes[(group + 1) * sizeof(u64)];  // every store is of a whole word
+    const u64 mask = low_bits(width);
+    for (std::size_t begin = 0; begin < count; begin += 8) {
+        u8* to = bytes + begin / 8 * width;
+        u64 pending = 0;
+        std::size_t filled = 0;
+        for (std::size_t i = begin; i < std::min(begin + 8, count); ++i) {
+            const u64 value = x[i] & mask;
+            pending |= value << filled;
+            std::memcpy(to, &pending, sizeof(pending));
+            if (width <= narrow) {
+                const std::size_t whole = (filled + width) / 8;
+                pending >>= 8 * whole;
+                to += whole;
+                filled = (filled + width) % 8;
+            } else if (filled + width >= 64) {
+                pending = filled == 0 ? 0 : value >> (64 - filled);
+                to += sizeof(pending);
+                filled += width - 64;
+                std::memcpy(to, &pending, sizeof(pending));
+            } else {
+                filled += width;
+            }
         }
     }
-    std::memcpy(out, words, packed_bytes(count, width));
+    std::memcpy(out, bytes, packed_bytes(count, width));
 }
 
 void unpack_group(const u8* data, std::size_t count, std::size_t width, u64* out) {
-    u64 words[group + 1] = {}, buffers[2][group];
-    std::memcpy(words, data, packed_bytes(count, width));
-    std::size_t elements = group, element_width = width;
-    for (; element_width <= 32 && elements > 1; elements /= 2) element_width *= 2;
+    u8 bytes[(group + 2) * sizeof(u64)];  // every load is of a whole word
+    std::memcpy(bytes, data, packed_bytes(count, width));
+    std::memset(bytes + packed_bytes(count, width), 0, 2 * sizeof(u64));
+    const u64 mask = low_bits(width);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t bit = i * width, shift = bit % 8;
+        u64 word;
+        std::memcpy(&word, bytes + bit / 8, sizeof(word));
+        word >>= shift;
+        if (width > narrow) word |= u64{bytes[bit / 8 + sizeof(word)]} << 1 << (63 - shift);
+        out[i] = word & mask;
+    }
+}
 
-    u64 *now = buffers[0], *next = buffers[1];
-    for (std::size_t i = 0; i < elements; ++i) {
-        const u64* const word = words + i * element_width / 64;
-        const std::size_t shift = i * element_width % 64;
-        now[i] = (word[0] >> shift | word[1] << 1 << (63 - shift)) & low_bits(element_width);
+void pack_any(const u64* x, std::size_t count, std::size_t width, u8* out) {
+    switch (width) {
+        case 8:
+            return pack_as<u8>(x, count, out);
+        case 16:
+            return pack_as<std::uint16_t>(x, count, out);
+        case 32:
+            return pack_as<u32>(x, count, out);
+        case 64:
+            return pack_as<u64>(x, count, out);
+        default:
+            return pack_group(x, count, width, out);
     }
-    for (; elements < group; elements *= 2, std::swap(now, next)) {
-        element_width /= 2;
-        for (std::size_t i = 0; i < elements; ++i) {
-            next[2 * i] = now[i] & low_bits(element_width);
-            next[2 * i + 1] = now[i] >> element_width;
-        }
+}
+
+void unpack_any(const u8* data, std::size_t count, std::size_t width, u64* out) {
+    switch (width) {
+        case 8:
+            return unpack_as<u8>(data, count, out);
+        case 16:
+            return unpack_as<std::uint16_t>(data, count, out);
+        case 32:
+            return unpack_as<u32>(data, count, out);
+        case 64:
+            return unpack_as<u64>(data, count, out);
+        default:
+            return unpack_group(data, count, width, out);
     }
-    std::copy_n(now, count, out);
 }
 
 // Hacker's Delight 7-3, with row 0 as the lowest: swaps ever smaller off-diagonal blocks.
@@ -116,54 +144,50 @@ void each_line(std::size_t count, int threads, Body body) {
 
 void pack(ConstWords x, std::size_t width, Bytes out, int threads) {
     each_group(x.size(), threads, [=](std::size_t g, std::size_t count) {
-        const u64* const from = x.data() + g * group;
-        u8* const to = out.data() + g * width * 8;
-        switch (width) {
-            case 8:
-                return pack_as<u8>(from, count, to);
-            case 16:
-                return pack_as<std::uint16_t>(from, count, to);
-            case 32:
-                return pack_as<u32>(from, count, to);
-            case 64:
-                return pack_as<u64>(from, count, to);
-            default:
-                return pack_group(from, count, width, to);
-        }
+        pack_any(x.data() + g * group, count, width, out.data() + g * width * 8);
     });
 }
 
 void unpack(ConstBytes data, std::size_t width, Words out, int threads) {
     each_group(out.size(), threads, [=](std::size_t g, std::size_t count) {
-        const u8* const from = data.data() + g * width * 8;
-        u64* const to = out.data() + g * group;
-        switch (width) {
-            case 8:
-                return unpack_as<u8>(from, count, to);
-            case 16:
-                return unpack_as<std::uint16_t>(from, count, to);
-            case 32:
-                return unpack_as<u32>(from, count, to);
-            case 64:
-                return unpack_as<u64>(from, count, to);
-            default:
-                return unpack_group(from, count, width, to);
-        }
+        unpack_any(data.data() + g * width * 8, count, width, out.data() + g * group);
     });
 }
 
-void to_planes(ConstWords x, std::size_t width, Words planes, int threads) {
+void pack_sum(ConstWords x, ConstWords y, std::size_t width, Bytes out) {
+    each_group(x.size(), 1, [=](std::size_t g, std::size_t count) {
+        u64 sums[group];
+        for (std::size_t i = 0; i < count; ++i) sums[i] = x[g * group + i] + y[g * group + i];
+        pack_any(sums, count, width, out.data() + g * width * 8);
+    });
+}
+
+void add_unpacked(ConstBytes data, std::size_t width, Words out) {
+    each_group(out.size(), 1, [=](std::size_t g, std::size_t count) {
+        u64 addends[group];
+        unpack_any(data.data() + g * width * 8, count, width, addends);
+        for (std::size_t i = 0; i < count; ++i) out[g * group + i] += addends[i];
+    });
+}
+
+void to_planes(ConstWords x, std::size_t low, std::size_t width, Words planes, int threads) {
     const std::size_t words = plane_words(x.size());
     each_line(x.size(), threads, [=](std::size_t g, std::size_t groups) {
         u64 blocks[line][group] = {};
         std::copy_n(x.data() + g * group, std::min(groups * group, x.size() - g * group), blocks[0]);
         for (std::size_t i = 0; i < groups; ++i) transpose(blocks[i]);
         for (std::size_t j = 0; j < width; ++j)
-            for (std::size_t i = 0; i < groups; ++i) planes[j * words + g + i] = blocks[i][j];
+            for (std::size_t i = 0; i < groups; ++i) planes[j * words + g + i] = blocks[i][low + j];
     });
 }
 
 void from_planes(ConstWords planes, std::size_t width, Words out, int threads) {
+    if (width == 1) {
+        each_group(out.size(), threads, [=](std::size_t g, std::size_t count) {
+            for (std::size_t i = 0; i < count; ++i) out[g * group + i] = (planes[g] >> i) & 1;
+        });
+        return;
+    }
     const std::size_t words = plane_words(out.size());
     each_line(out.size(), threads, [=](std::size_t g, std::size_t groups) {
         u64 blocks[line][group] = {};

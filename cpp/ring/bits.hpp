@@ -15,8 +15,12 @@ constexpr std::size_t plane_words(std::size_t count) { return count / 64 + (coun
 void pack(ConstWords x, std::size_t width, Bytes out, int threads);
 void unpack(ConstBytes data, std::size_t width, Words out, int threads);
 
-// planes[width, plane_words(n)]: bit b of word v of plane j is bit j of x[64 v + b].
-void to_planes(ConstWords x, std::size_t width, Words planes, int threads);
+// The same, fused with an addition modulo 2^64: packs x + y, adds what it unpacks to `out`.
+void pack_sum(ConstWords x, ConstWords y, std::size_t width, Bytes out);
+void add_unpacked(ConstBytes data, std::size_t width, Words out);
+
+// planes[width, plane_words(n)]: bit b of word v of plane j is bit low + j of x[64 v + b].
+void to_planes(ConstWords x, std::size_t low, std::size_t width, Words planes, int threads);
 void from_planes(ConstWords planes, std::size_t width, Words out, int threads);
 
 }  // namespace trine::ring::bits

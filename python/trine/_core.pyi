@@ -12,10 +12,48 @@ an element: it may be secret.
 from __future__ import annotations
 import numpy
 import numpy.typing
-__all__: list[str] = ['available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['Generator', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+class Generator:
+    """
+    Draws from one 16-byte key; each opens the key's next stream, so no position is used twice.
+    
+    See prg_bytes for the keystream. Holds a secret: not to be copied, printed or pickled. One thread at a time.
+    """
+    def __init__(self, key: bytes) -> None:
+        ...
+    def draw(self, out: numpy.typing.NDArray[numpy.uint64], width: int = 64) -> None:
+        """
+        Fills out (uint64, any shape) with numbers uniform in [0, 2^width).
+        
+        They are the low bits of the stream's little-endian numbers of 1, 2, 4 or 8 bytes, whichever is the least that
+        holds `width` (1..64) bits.
+        """
+    def draw_field(self, prime: int, out: numpy.typing.NDArray[numpy.uint64]) -> None:
+        """
+        Fills out (uint64, any shape) as prg_field does.
+        """
+    def exclusive_or(self, out: numpy.typing.NDArray[numpy.uint64]) -> None:
+        """
+        out ^= what draw would give at 64 bits.
+        """
+    def subtract(self, out: numpy.typing.NDArray[numpy.uint64], width: int = 64) -> None:
+        """
+        out -= what draw would give, modulo 2^64.
+        """
+    @property
+    def draws(self) -> int:
+        """
+        Draws so far: the number of the next one's stream.
+        """
 def available_isas() -> list[str]:
     """
     The values that `isa` may have here besides "auto", slowest first.
+    """
+def bits_add_unpacked(data: numpy.typing.NDArray[numpy.uint8], width: int, out: numpy.typing.NDArray[numpy.uint64]) -> None:
+    """
+    out += what bits_unpack gives, modulo 2^64; any shape of n elements.
+    
+    data has ceil(n * width / 8) bytes.
     """
 def bits_from_planes(planes: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
     """
@@ -27,9 +65,17 @@ def bits_pack(x: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typi
     
     Element e occupies the bits e * width and up of one little-endian bit string; bits left over are 0.
     """
-def bits_to_planes(x: numpy.typing.NDArray[numpy.uint64], planes: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+def bits_pack_sum(x: numpy.typing.NDArray[numpy.uint64], y: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint8]) -> None:
     """
-    planes[width, ceil(n / 64)]: bit b of word v of plane j = bit j of x[64 v + b]; bits left over are 0.
+    Packs x + y modulo 2^width, as bits_pack does; any shape of n elements.
+    
+    out has ceil(n * width / 8) bytes.
+    """
+def bits_to_planes(x: numpy.typing.NDArray[numpy.uint64], planes: numpy.typing.NDArray[numpy.uint64], *, low: int = 0, threads: int = 1) -> None:
+    """
+    planes[width, ceil(n / 64)]: bit b of word v of plane j = bit low + j of x[64 v + b], x of any shape.
+    
+    Bits left over are 0; low is at most 64 - width.
     """
 def bits_unpack(data: numpy.typing.NDArray[numpy.uint8], width: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
     """
@@ -48,8 +94,8 @@ def compare_merge(less_a: numpy.typing.NDArray[numpy.uint64], less_b: numpy.typi
     This party's XOR part of one level of the tree that joins groups in pairs, on replicated shares.
     
     less_*[groups, words] and equal_*[groups - 1, words], which lacks the lowest group, are x_i and x_{i+1}.
-    out first has less_high ^ (equal_high & less_low) of each pair, then equal_high & equal_low of all but
-    the lowest pair. An odd group at the high end is left out.
+    out first has equal_high & equal_low of each pair but the lowest, then less_high ^ (equal_high & less_low)
+    of all pairs. An odd group at the high end is left out.
     """
 def compare_monomials(c_planes: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
     """
@@ -112,6 +158,38 @@ def prg_field(key: bytes, stream: int, prime: int, out: numpy.typing.NDArray[num
 def prg_uint64(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
     """
     Fills out (uint64, any shape) with the bytes of prg_bytes, read little endian.
+    """
+def round_multiply(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], zero: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
+    """
+    out = xa * (ya + yb) + xb * ya + zero: this party's masked part of x * y; message is out, packed.
+    
+    All arrays have one shape; see rss_mul. `width` bits of each element go into the message.
+    """
+def round_quotient(base: numpy.typing.NDArray[numpy.uint64], wrap: numpy.typing.NDArray[numpy.uint64], flip: numpy.typing.NDArray[numpy.uint64], top: numpy.typing.NDArray[numpy.uint64], shift: int, out: numpy.typing.NDArray[numpy.uint64], *, isa: str = 'auto') -> None:
+    """
+    One share of a truncated number: out = base + 2^shift ((1 - 2 flip) wrap + (top & flip)).
+    
+    base, wrap and out have one shape, of n elements; flip[ceil(n / 64)] and top have a bit for each;
+    top may be empty, for a share that lacks that term.
+    """
+def round_share_upper(known: numpy.typing.NDArray[numpy.uint64], bits: int, shift: int, pad: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
+    """
+    out = (known modulo 2^bits) >> shift, less pad; message is out, packed by width bits.
+    
+    known, pad and out have one shape; shift is less than bits.
+    """
+def round_times_known(half: numpy.typing.NDArray[numpy.uint64], plane: numpy.typing.NDArray[numpy.uint64], pad: numpy.typing.NDArray[numpy.uint64], signs: bool, width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
+    """
+    out = half * bit - pad, or half * (1 - 2 bit) - pad if `signs`; message is out, packed by width bits.
+    
+    half, pad and out have one shape, of n elements; plane[ceil(n / 64)] has a bit for each.
+    """
+def round_unflip(flip: numpy.typing.NDArray[numpy.uint64], value: numpy.typing.NDArray[numpy.uint64], product: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, isa: str = 'auto') -> None:
+    """
+    One share of a bit times a value: out = value - product where flip, else product.
+    
+    `product` is a share of (bit xor flip) * value. value, product and out have one shape, of n elements;
+    flip[ceil(n / 64)] has a bit for each.
     """
 def rss_and(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from trine import _core
 from trine.errors import ShapeError
 from trine.mpc.party import Party, Replicated, Ring, place
 from trine.mpc.rounds import Protocol, Round
+from trine.net import Bytes
 from trine.ring.pack import pack, packed_size, unpack
 
 __all__ = [
@@ -20,8 +19,6 @@ __all__ = [
     "local_product",
     "multiply",
     "reshare",
-    "split_known",
-    "times_known",
 ]
 
 Pair = tuple[int, int]
@@ -39,11 +36,8 @@ def local_product(x: Replicated, y: Replicated) -> Ring:
     z_i = x_i y_i + x_i y_{i+1} + x_{i+1} y_i; the nine terms of (x_0 + x_1 + x_2)(y_0 + y_1 + y_2) are covered
     once each (Araki et al. 2016, section 2.2). The parts are *not* random: mask them before they are sent.
     """
-    if x.shape != y.shape:
-        shape = np.broadcast_shapes(x.shape, y.shape)
-        x, y = (s.map(lambda share: np.broadcast_to(share, shape)) for s in (x, y))
-    out = np.empty(x.shape, np.uint64)
-    xa, xb, ya, yb = (np.ascontiguousarray(s) for s in (x.a, x.b, y.a, y.b))
+    xa, xb, ya, yb = _operands(x, y)
+    out = np.empty(xa.shape, np.uint64)
     _core.rss_mul(xa, xb, ya, yb, out)
     return out
 
@@ -93,58 +87,37 @@ def reshare(party: Party, part: Ring, width: int = 64) -> Protocol[Replicated]:
     1 round; every party sends ``width`` bits an element: 3 * width / 8 bytes in all.
     Each party sees one message, masked by a share of zero that it cannot compute: uniform.
     """
-    mine = part + party.zero(part.shape)
-    received = yield Round({party.previous: [pack(mine, width)]}, {party.next: [packed_size(part.size, width)]})
-    return Replicated(mine, unpack(received[party.next][0], part.shape, width))
+    mine = party.zero(part.shape, width)
+    mine += part
+    return (yield from _send_back(party, mine, pack(mine, width), width))
 
 
-def multiply(party: Party, x: Replicated, y: Replicated, width: int = 64) -> Protocol[Replicated]:
-    """Element-wise product of ring elements modulo 2^width; shapes broadcast. Cost: that of one reshare."""
-    return (yield from reshare(party, local_product(x, y), width))
-
-
-def split_known(party: Party, value: Ring | None, shape: tuple[int, ...], width: int) -> Protocol[Ring | None]:
-    """Party 1 splits what only it knows into two additive halves, for parties 0 and 2, modulo 2^width.
-
-    1 round, width / 8 bytes an element: party 2's half comes from the key it has in common with party 1, which
-    hides the other half from party 0.
-
-    Returns:
-        the half, at parties 0 and 2; None at party 1.
-    """
-    if party.index == 1:
-        assert value is not None
-        yield Round({0: [pack(value - party.common(2).uint64(shape), width)]}, {})
-        return None
-    if party.index == 2:
-        half = party.common(2).uint64(shape)
-        yield Round({}, {})
-        return half
-    received = yield Round({}, {1: [packed_size(math.prod(shape), width)]})
-    return unpack(received[1][0], shape, width)
-
-
-def times_known(
-    party: Party, half: Ring | None, factor: Ring | None, shape: tuple[int, ...], width: int
+def multiply(
+    party: Party, x: Replicated, y: Replicated, width: int = 64, zero: Ring | None = None
 ) -> Protocol[Replicated]:
-    """A value split by :func:`split_known` times a factor that parties 0 and 2 both know, modulo 2^width.
-
-    1 round, 2 * width / 8 bytes an element: parties 0 and 2 multiply their halves and exchange the results, masked
-    by keys 1 and 2, of which each lacks the other's; party 1 sees nothing.
+    """Element-wise product of ring elements modulo 2^width; shapes broadcast. Cost: that of one reshare.
 
     Args:
-        half: this party's half; None at party 1.
-        factor: at parties 0 and 2; None at party 1.
+        zero: this party's part of a fresh sharing of zero, of the result's shape; drawn here if not given.
     """
-    if party.index == 1:
-        shares = Replicated(party.common(1).uint64(shape), party.common(2).uint64(shape))
-        yield Round({}, {})
-        return shares
-    assert half is not None
-    assert factor is not None
-    pad = party.common(1 if party.index == 0 else 2).uint64(shape)
-    peer = 2 - party.index
-    mine = factor * half - pad
-    received = yield Round({peer: [pack(mine, width)]}, {peer: [packed_size(math.prod(shape), width)]})
-    total = mine + unpack(received[peer][0], shape, width)
-    return Replicated(total, pad) if party.index == 0 else Replicated(pad, total)
+    xa, xb, ya, yb = _operands(x, y)
+    if zero is None:
+        zero = party.zero(xa.shape, width)
+    message = np.empty(packed_size(xa.size, width), np.uint8)
+    _core.round_multiply(xa, xb, ya, yb, zero, width, zero, message)
+    return (yield from _send_back(party, zero, message, width))
+
+
+def _send_back(party: Party, mine: Ring, message: Bytes, width: int) -> Protocol[Replicated]:
+    """Every party's masked part goes to its predecessor."""
+    received = yield Round({party.previous: [message]}, {party.next: [message.size]})
+    return Replicated(mine, unpack(received[party.next][0], mine.shape, width))
+
+
+def _operands(x: Replicated, y: Replicated) -> tuple[Ring, Ring, Ring, Ring]:
+    """The four arrays of a product, contiguous and of one shape."""
+    if x.shape != y.shape:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        x, y = (s.map(lambda share: np.broadcast_to(share, shape)) for s in (x, y))
+    xa, xb, ya, yb = (np.asarray(s, order="C") for s in (x.a, x.b, y.a, y.b))
+    return xa, xb, ya, yb

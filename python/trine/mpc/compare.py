@@ -7,53 +7,133 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trine import _core
 from trine.errors import InputError, ShapeError
-from trine.mpc.arithmetic import local_product, multiply, reshare, split_known, times_known
-from trine.mpc.bits import open_bits, planes_to_values, sign_part, words
-from trine.mpc.masked import draw_mask, open_masked
+from trine.mpc import bits
+from trine.mpc.arithmetic import multiply
+from trine.mpc.bits import open_sign, planes_to_values, to_planes, words
+from trine.mpc.known import known_product
+from trine.mpc.masked import Mask, draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, place
-from trine.mpc.rounds import Protocol, together
-from trine.mpc.truncation import draw_private_bits, quotient
+from trine.mpc.rounds import Protocol, Round, together
+from trine.mpc.truncation import TruncationRandomness, draw_truncation, quotient
 
-__all__ = ["argmax", "maximum", "nonnegative", "rectify", "relu", "select", "sign_products"]
+__all__ = [
+    "RectifyRandomness",
+    "SignRandomness",
+    "argmax",
+    "draw_rectify",
+    "draw_sign_products",
+    "maximum",
+    "nonnegative",
+    "rectify",
+    "relu",
+    "select",
+    "sign_products",
+]
 
-ONE = np.uint64(1)
 
-
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class SharedBit:
-    """A random bit beta = m xor v: m known to party 1 alone, v to parties 0 and 2; what this party knows of it.
+    """Random bits beta = m xor v, one an element: m known to party 1 alone, v to parties 0 and 2.
 
-    Shared as bits it needs no message at all (``plane``); shared as a number it is the daBit (doubly authenticated
-    bit without the authentication) of Rotaru & Wood, INDOCRYPT 2019.
+    Shared as bits they need no message at all; shared as numbers, modulo 2^width, they are the daBits (doubly
+    authenticated bits without the authentication) of Rotaru & Wood, INDOCRYPT 2019.
+
+    Attributes:
+        plane: what this party knows of them, m or v.
+        numbers: the sharing as numbers, once it has been dealt.
     """
 
     plane: Ring
-    values: Ring
+    shape: tuple[int, ...]
+    width: int
+    numbers: Replicated | None = None
 
-    def part(self, party: Party) -> Ring:
-        """This party's exclusive-or part of the bit: party 2 leaves it to party 0."""
-        return self.plane if party.index < 2 else np.zeros_like(self.plane)
+    def part(self, party: Party) -> Ring | None:
+        """This party's exclusive-or part of the bits: party 2 leaves it to party 0."""
+        return self.plane if party.index < 2 else None
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """Share the bits as numbers, m xor v = v + (1 - 2 v) m: 2 rounds, 3 * width / 8 bytes an element."""
+        product = yield from known_product(party, self.plane, self.shape, self.width, signs=True)
+        if party.index != 1:
+            share = product.a if party.index == 0 else product.b
+            share += planes_to_values(self.plane, self.shape)
+        self.numbers = product
 
 
-def draw_shared_bits(party: Party, shape: tuple[int, ...]) -> SharedBit:
+def draw_shared_bits(party: Party, shape: tuple[int, ...], width: int) -> SharedBit:
     """Draw shared random bits, one an element; local."""
-    count = words(math.prod(shape))
-    plane = party.private.uint64(count) if party.index == 1 else party.common(0).uint64(count)
-    return SharedBit(plane, planes_to_values(plane, shape))
+    source = party.private if party.index == 1 else party.common(0)
+    return SharedBit(source.uint64(words(math.prod(shape))), shape, width)
 
 
-def split_bits(party: Party, bits: SharedBit, width: int) -> Protocol[Ring | None]:
-    """First of two rounds that share the bits as numbers modulo 2^width: width / 8 bytes an element."""
-    return (yield from split_known(party, bits.values if party.index == 1 else None, bits.values.shape, width))
+@dataclass(frozen=True, repr=False)
+class SignRandomness:
+    """What products with a sign use up: none of it depends on the numbers, so it can be made ahead of them.
+
+    Attributes:
+        mask: hides the number whose sign is asked for.
+        planes: the bits of the mask that are compared, at parties 0 and 2.
+        bit: hides the sign.
+        sign: the draws of the comparison.
+        zero: a part of a sharing of zero, for the products.
+    """
+
+    mask: Mask
+    planes: Ring | None
+    bit: SharedBit
+    sign: bits.SignRandomness
+    zero: Ring | None
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """What takes messages: :meth:`SharedBit.deal`."""
+        yield from self.bit.deal(party)
 
 
-def bits_as_numbers(party: Party, bits: SharedBit, half: Ring | None, width: int) -> Protocol[Replicated]:
-    """Second round: m xor v = v + (1 - 2 v) m. 2 * width / 8 bytes an element."""
-    v = bits.values
-    shape = v.shape
-    product = yield from times_known(party, half, None if party.index == 1 else ONE - (v << ONE), shape, width)
-    return product + place(party, 0, v, shape)
+@dataclass(frozen=True, repr=False)
+class RectifyRandomness:
+    """What one :func:`rectify` uses up: the randomness of a truncation and of products with the quotient's sign."""
+
+    truncation: TruncationRandomness
+    sign: SignRandomness
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """What takes messages, in two rounds."""
+        yield from together(self.truncation.deal(party), self.sign.deal(party))
+
+
+def draw_sign_products(
+    party: Party, shape: tuple[int, ...], width: int, out_width: int, values: int = 1
+) -> SignRandomness:
+    """Draw the local half of what :func:`sign_products` of ``values`` values uses up."""
+    if not 1 <= width <= 64:
+        raise InputError(f"numbers of {width} bits cannot be compared: 1 to 64 can")
+    mask = draw_mask(party, shape, width, additive=False)
+    zero = party.zero((values, *shape), out_width) if values else None
+    return _draw_sign(party, shape, mask, 0, width, out_width, zero)
+
+
+def draw_rectify(
+    party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
+) -> RectifyRandomness:
+    """Draw the local half of what :func:`rectify` uses up; arguments as there."""
+    if not 1 <= shift < width - 1 <= 62:
+        raise InputError(
+            f"cannot rectify numbers of {width} bits cut by {shift}: 1 <= shift < width - 1 <= 62 must hold"
+        )
+    truncation = draw_truncation(party, shape, shift, width, out_width, additive=additive)
+    zero = party.zero(shape, out_width)
+    return RectifyRandomness(truncation, _draw_sign(party, shape, truncation.mask, shift, width, out_width, zero))
+
+
+def _draw_sign(
+    party: Party, shape: tuple[int, ...], mask: Mask, low: int, high: int, out_width: int, zero: Ring | None
+) -> SignRandomness:
+    planes = None if mask.r is None else to_planes(mask.r, low, high - low)
+    bit = draw_shared_bits(party, shape, out_width)
+    return SignRandomness(mask, planes, bit, bits.draw_sign(party, math.prod(shape), high - low - 1), zero)
 
 
 def nonnegative(party: Party, x: Replicated, width: int = 64, out_width: int = 64) -> Protocol[Replicated]:
@@ -66,17 +146,25 @@ def nonnegative(party: Party, x: Replicated, width: int = 64, out_width: int = 6
     Args:
         width: signed bits that x is known to fit in, 1 to 64. Outside, the answer is that of x modulo 2^width.
     """
-    bits = draw_shared_bits(party, x.shape)
-    known, half = yield from _open_sign(party, x, bits, width, out_width)
-    flips, beta = yield from together(
-        _opened_sign(party, known, bits, 0, width - 1), bits_as_numbers(party, bits, half, out_width)
-    )
-    ones = place(party, 0, np.ones(x.shape, np.uint64), x.shape)
-    return _unflip(flips, ones, beta)
+    random = draw_sign_products(party, x.shape, width, out_width, values=0)
+
+    def online() -> Protocol[Replicated]:
+        planes = yield from _open_planes(party, x, random, width)
+        flips = yield from open_sign(party, planes, random.bit.part(party), random.sign)
+        assert random.bit.numbers is not None
+        ones = place(party, 0, np.ones(x.shape, np.uint64), x.shape)
+        return _unflip(flips, ones, random.bit.numbers, ones.a.size)
+
+    return (yield from _dealt(party, random, online()))
 
 
 def sign_products(
-    party: Party, x: Replicated, values: Replicated, width: int = 64, out_width: int = 64
+    party: Party,
+    x: Replicated,
+    values: Replicated,
+    width: int = 64,
+    out_width: int = 64,
+    random: SignRandomness | None = None,
 ) -> Protocol[Replicated]:
     """[x >= 0] times each of ``values``, modulo 2^out_width.
 
@@ -86,25 +174,41 @@ def sign_products(
     Args:
         x: any shape, with the bound of :func:`nonnegative`.
         values: shape (k, *x.shape), or that of x.
+        random: made ahead of time by :func:`draw_sign_products` and dealt; drawn and dealt here if not given.
     """
-    bits = draw_shared_bits(party, x.shape)
-    known, half = yield from _open_sign(party, x, bits, width, out_width)
+    count = 1 if values.shape == x.shape else values.shape[0]
+    used = random or draw_sign_products(party, x.shape, width, out_width, count)
 
     def products() -> Protocol[Replicated]:
-        beta = yield from bits_as_numbers(party, bits, half, out_width)
-        return (yield from multiply(party, beta, values, out_width))
+        while used.bit.numbers is None:  # the deal runs beside this
+            yield Round({}, {})
+        assert used.zero is not None
+        return (yield from multiply(party, used.bit.numbers, values, out_width, used.zero.reshape(values.shape)))
 
-    flips, hidden = yield from together(_opened_sign(party, known, bits, 0, width - 1), products())
-    return _unflip(flips, values, hidden)
+    def online() -> Protocol[Replicated]:
+        planes = yield from _open_planes(party, x, used, width)
+        flips, hidden = yield from together(
+            open_sign(party, planes, used.bit.part(party), used.sign), products()
+        )
+        return _unflip(flips, values, hidden, math.prod(x.shape))
+
+    return (yield from online() if random else _dealt(party, used, online()))
 
 
-def relu(party: Party, x: Replicated, width: int = 64, out_width: int = 64) -> Protocol[Replicated]:
+def relu(
+    party: Party, x: Replicated, width: int = 64, out_width: int = 64, random: SignRandomness | None = None
+) -> Protocol[Replicated]:
     """max(x, 0) modulo 2^out_width; cost of :func:`sign_products` with one value."""
-    return (yield from sign_products(party, x, x, width, out_width))
+    return (yield from sign_products(party, x, x, width, out_width, random))
 
 
 def rectify(
-    party: Party, x: Replicated | Ring, shift: int, width: int = 63, out_width: int = 64
+    party: Party,
+    x: Replicated | Ring,
+    shift: int,
+    width: int = 63,
+    out_width: int = 64,
+    random: RectifyRandomness | None = None,
 ) -> Protocol[Replicated]:
     """max(x / 2^shift, 0): truncation and ReLU from one masked opening, for what follows a product.
 
@@ -116,36 +220,32 @@ def rectify(
         shift: bits to cut off, 1 to width - 2.
         width: signed bits that x is known to fit in, at most 63.
         out_width: the result is shared modulo 2^out_width.
+        random: made ahead of time by :func:`draw_rectify` and dealt; drawn and dealt here if not given.
 
     Raises:
         InputError: shift or width is out of range.
     """
-    if not 1 <= shift < width - 1 <= 62:
-        raise InputError(
-            f"cannot rectify numbers of {width} bits cut by {shift}: 1 <= shift < width - 1 <= 62 must hold"
-        )
-    shape = x.shape
-    excess = max(0, out_width - (width + 1 - shift))
-    mask = draw_mask(party, shape, width + 1)
-    hidden = draw_private_bits(party, shape)
-    bits = draw_shared_bits(party, shape)
-    first: list[Protocol[Ring | None]] = [
-        open_masked(party, x, mask, width + 1, 1 << (width - 1)),
-        split_bits(party, bits, out_width),
-    ]
-    if excess:
-        first.append(split_known(party, hidden, shape, excess))
-    known, half, *rest = yield from together(*first)
+    used = random or draw_rectify(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
+    truncation, sign = used.truncation, used.sign
 
-    def value() -> Protocol[tuple[Replicated, Replicated]]:
-        y, beta = yield from together(
-            quotient(party, known, hidden, rest[0] if rest else None, shift, width, out_width),
-            bits_as_numbers(party, bits, half, out_width),
-        )
-        return y, (yield from reshare(party, local_product(beta, y), out_width))
+    def online() -> Protocol[Replicated]:
+        known = yield from open_masked(party, x, truncation.mask, width + 1, 1 << (width - 1))
+        planes, top = sign.planes, truncation.bit
+        if planes is None:
+            planes = to_planes(known, shift, width + 1 - shift)
+            planes, top = planes[:-1], planes[-1]
 
-    flips, (y, product) = yield from together(_opened_sign(party, known, bits, shift, width - 1), value())
-    return _unflip(flips, y, product)
+        def value() -> Protocol[tuple[Replicated, Replicated]]:
+            y = yield from quotient(party, known, top, truncation, shift, width, out_width)
+            assert sign.bit.numbers is not None
+            return y, (yield from multiply(party, sign.bit.numbers, y, out_width, sign.zero))
+
+        flips, (y, product) = yield from together(
+            open_sign(party, planes, sign.bit.part(party), sign.sign), value()
+        )
+        return _unflip(flips, y, product, math.prod(x.shape))
+
+    return (yield from online() if random else _dealt(party, used, online()))
 
 
 def select(party: Party, bit: Replicated, a: Replicated, b: Replicated, width: int = 64) -> Protocol[Replicated]:
@@ -182,32 +282,30 @@ def argmax(party: Party, x: Replicated, width: int = 64) -> Protocol[tuple[Repli
     return both.map(lambda s: s[1, ..., 0]), both.map(lambda s: s[0, ..., 0])
 
 
-def _open_sign(
-    party: Party, x: Replicated, bits: SharedBit, width: int, out_width: int
-) -> Protocol[tuple[Ring, Ring | None]]:
-    if not 1 <= width <= 64:
-        raise InputError(f"numbers of {width} bits cannot be compared: 1 to 64 can")
-    mask = draw_mask(party, x.shape, width)
-    known, half = yield from together(
-        open_masked(party, x, mask, width, 1 << (width - 1)), split_bits(party, bits, out_width)
-    )
-    return known, half
+def _dealt(
+    party: Party, random: SignRandomness | RectifyRandomness, online: Protocol[Replicated]
+) -> Protocol[Replicated]:
+    """Run a protocol beside the dealing of its randomness, which has what it needs by the time it needs it."""
+    result: Replicated
+    _, result = yield from together(random.deal(party), online)
+    return result
 
 
-def _opened_sign(party: Party, known: Ring, bits: SharedBit, low: int, high: int) -> Protocol[Ring]:
-    """The sign bit hidden by the shared bit, opened: 0 or 1 for each element, uniform."""
-    part = yield from sign_part(party, known, low, high)
-    plane = yield from open_bits(party, part ^ bits.part(party))
-    return planes_to_values(plane, known.shape)
+def _open_planes(party: Party, x: Replicated, random: SignRandomness, width: int) -> Protocol[Ring]:
+    known = yield from open_masked(party, x, random.mask, width, 1 << (width - 1))
+    return to_planes(known, 0, width) if random.planes is None else random.planes
 
 
-def _unflip(flips: Ring, values: Replicated, products: Replicated) -> Replicated:
-    """sign * value from beta * value, where sign = beta xor flip: beta * value, or value less that."""
-    take = np.negative(flips)
-    return Replicated(
-        (take & (values.a - (products.a << ONE))) + products.a,
-        (take & (values.b - (products.b << ONE))) + products.b,
-    )
+def _unflip(flips: Ring, values: Replicated, products: Replicated, count: int) -> Replicated:
+    """sign * value from beta * value, where sign = beta xor flip: beta * value, or value less that.
+
+    Works in the place of the products; ``count`` elements share the signs of one plane.
+    """
+    for value, product in ((values.a, products.a), (values.b, products.b)) if count else ():
+        wholes, parts = np.asarray(value, order="C").reshape(-1, count), product.reshape(-1, count)
+        for whole, part in zip(wholes, parts, strict=True):
+            _core.round_unflip(flips, whole, part, part)
+    return products
 
 
 def _pair(party: Party, public: Ring) -> tuple[Ring, Ring]:

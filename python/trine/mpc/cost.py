@@ -98,7 +98,7 @@ def _open_masked(n: int, bits: int, additive: bool) -> Cost:
 def _quotient(n: int, shift: int, width: int, out_width: int) -> Cost:
     """From the masked opening on; the wrap's first message travels with the opening."""
     excess = max(0, out_width - (width + 1 - shift))
-    wrap = 3 * packed_size(n, excess) + 2 * packed_size(n, 1) if excess else 0
+    wrap = 3 * packed_size(n, excess) + 2 * 8 * words(n) if excess else 0
     return Cost(1, packed_size(n, out_width) + wrap)
 
 

@@ -7,27 +7,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trine import _core
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round
-from trine.ring.pack import low_bits, pack, packed_size, unpack
+from trine.ring.pack import packed_size
 
 __all__ = ["Mask", "draw_mask", "open_masked"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mask:
-    """A uniform mask r that parties 0 and 2 have drawn from their common key; party 1 has no part in it."""
+    """A uniform mask r that parties 0 and 2 have drawn from their common key; party 1 has no part in it.
 
-    r: Ring | None
-    split: Ring | None
+    Attributes:
+        r: the mask, at parties 0 and 2.
+        pad: what this party hides its part by: r less a second mask at party 0, the second mask at party 2 (so that
+            their sum is r); where only party 0 sends, r itself.
+    """
+
+    r: Ring | None = None
+    pad: Ring | None = None
 
 
-def draw_mask(party: Party, shape: tuple[int, ...], bits: int) -> Mask:
-    """Draw r in [0, 2^bits), and a second mask that splits it between the two senders; local."""
+def draw_mask(party: Party, shape: tuple[int, ...], bits: int, additive: bool) -> Mask:
+    """Draw r in [0, 2^bits), and what splits it between the two senders of additive parts; local."""
     if party.index == 1:
-        return Mask(None, None)
-    r, split = party.common(0).uint64(shape), party.common(0).uint64(shape)
-    return Mask(low_bits(r, bits), split)
+        return Mask()
+    r = party.common(0).uint64(shape, bits)
+    if not additive:
+        return Mask(r, r if party.index == 0 else None)
+    split = party.common(0).uint64(shape, bits)
+    return Mask(r, split if party.index == 2 else np.asarray(r - split))
 
 
 def open_masked(party: Party, x: Replicated | Ring, mask: Mask, bits: int, offset: int) -> Protocol[Ring]:
@@ -41,24 +51,23 @@ def open_masked(party: Party, x: Replicated | Ring, mask: Mask, bits: int, offse
         offset: a public constant.
 
     Returns:
-        c at party 1, r at parties 0 and 2, both in [0, 2^bits).
+        r at parties 0 and 2, in [0, 2^bits); at party 1 a number that is c modulo 2^bits.
     """
-    shape = x.shape
-    size = packed_size(math.prod(shape), bits)
-    if isinstance(x, Replicated):
-        if party.index == 1:
-            received = yield Round({}, {0: [size]})
-            return low_bits(x.a + x.b + unpack(received[0][0], shape, bits) + np.uint64(offset), bits)
-        assert mask.r is not None
-        yield Round({1: [pack(x.a + mask.r, bits)]} if party.index == 0 else {}, {})
-        return mask.r
+    size = packed_size(math.prod(x.shape), bits)
+    replicated = isinstance(x, Replicated)
     if party.index == 1:
-        received = yield Round({}, {0: [size], 2: [size]})
-        return low_bits(
-            x + unpack(received[0][0], shape, bits) + unpack(received[2][0], shape, bits) + np.uint64(offset), bits
-        )
+        senders = (0,) if replicated else (0, 2)
+        received = yield Round({}, {sender: [size] for sender in senders})
+        known = np.asarray((x.a + x.b if isinstance(x, Replicated) else x) + np.uint64(offset))
+        for sender in senders:
+            _core.bits_add_unpacked(received[sender][0], bits, known)
+        return known
     assert mask.r is not None
-    assert mask.split is not None
-    part = x + mask.r - mask.split if party.index == 0 else x + mask.split
-    yield Round({1: [pack(part, bits)]}, {})
+    if mask.pad is None:
+        yield Round({}, {})
+        return mask.r
+    message = np.empty(size, np.uint8)
+    part = np.asarray(x.a if isinstance(x, Replicated) else x, order="C")
+    _core.bits_pack_sum(part, mask.pad, bits, message)
+    yield Round({1: [message]}, {})
     return mask.r

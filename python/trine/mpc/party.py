@@ -77,19 +77,19 @@ class Party:
         """The generator that this party has in common with one other: number ``index`` or ``index + 1``."""
         return self._common[key]
 
-    def zero(self, shape: Shape) -> Ring:
-        """This party's part of a fresh sharing of zero: the three parts sum to 0, any two look random.
+    def zero(self, shape: Shape, width: int = 64) -> Ring:
+        """This party's part of a fresh sharing of zero: the three parts sum to 0, any two look random modulo 2^width.
 
         Araki et al. 2016, section 2.2 (correlated randomness without communication).
         """
-        part = self._common[self.index].uint64(shape)
-        part -= self._common[self.next].uint64(shape)
+        part = self._common[self.index].uint64(shape, width)
+        self._common[self.next].subtract(part, width)
         return part
 
     def zero_bits(self, shape: Shape) -> Ring:
         """The same for exclusive or, on 64-bit words."""
         part = self._common[self.index].uint64(shape)
-        part ^= self._common[self.next].uint64(shape)
+        self._common[self.next].exclusive_or(part)
         return part
 
     def __repr__(self) -> str:

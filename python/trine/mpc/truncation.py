@@ -3,19 +3,65 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
+from trine import _core
 from trine.errors import InputError
-from trine.mpc.arithmetic import add_public, split_known, times_known
-from trine.mpc.masked import draw_mask, open_masked
-from trine.mpc.party import Party, Replicated, Ring, place
+from trine.mpc.bits import to_planes, words
+from trine.mpc.known import known_product
+from trine.mpc.masked import Mask, draw_mask, open_masked
+from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round, together
-from trine.ring.pack import pack, packed_size, unpack
+from trine.ring.pack import packed_size, unpack
 
-__all__ = ["draw_private_bits", "quotient", "truncate"]
+__all__ = ["TruncationRandomness", "draw_truncation", "quotient", "truncate"]
 
-ONE = np.uint64(1)
+NO_BITS = np.empty(0, np.uint64)
+
+
+@dataclass(repr=False)
+class TruncationRandomness:
+    """What one truncation uses up: it does not depend on the number, so it can be made ahead of it.
+
+    Attributes:
+        mask: hides the number from party 1.
+        base: this party's part of what is known beforehand: at parties 0 and 2 minus the upper bits of r and the
+            offset, share 0 of the result; at parties 1 and 2 the number that hides party 1's upper bits, share 2.
+        bit: at party 1 a random bit, at parties 0 and 2 the top bit of r; planes.
+        wrap: their product, once it has been dealt.
+    """
+
+    mask: Mask
+    base: tuple[Ring, ...]
+    bit: Ring
+    shape: tuple[int, ...]
+    excess: int
+    wrap: Replicated | None = None
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """Make the product of the two bits: 2 rounds, 3 e / 8 bytes an element; nothing if no bits are in excess."""
+        if self.excess:
+            self.wrap = yield from known_product(party, self.bit, self.shape, self.excess)
+
+
+def draw_truncation(
+    party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
+) -> TruncationRandomness:
+    """Draw the local half of a truncation's randomness; arguments as in :func:`truncate`."""
+    bits = width + 1
+    excess = max(0, out_width - (bits - shift))
+    mask = draw_mask(party, shape, bits, additive)
+    base = [] if party.index == 0 else [party.common(2).uint64(shape, out_width)]
+    bit = NO_BITS
+    if mask.r is not None:
+        base.append(np.asarray(np.negative(mask.r >> np.uint64(shift)) - np.uint64(1 << (width - 1 - shift))))
+        if excess:
+            bit = to_planes(mask.r, width, 1)[0]
+    elif excess:
+        bit = party.private.uint64(words(math.prod(shape)))
+    return TruncationRandomness(mask, tuple(base), bit, shape, excess)
 
 
 def truncate(
@@ -33,7 +79,7 @@ def truncate(
     C - R is the quotient up to 2^(width+1-shift) times the wrap of the sum, and that wrap is
     (top bit of r) and not (top bit of c), since x + 2^(width-1) leaves the top bit free. (Escudero et al., CRYPTO 2020,
     section 5; Dalskov, Escudero & Keller, USENIX Security 2021, section 4.3.) The two top bits are multiplied by
-    opening the second one hidden by a bit of party 1's whose product with the first was prepared in the first round.
+    opening the second one hidden by a bit of party 1's whose product with the first was made beside the first round.
 
     Args:
         x: a replicated sharing, or this party's additive part (which need not be masked) of one.
@@ -46,82 +92,52 @@ def truncate(
     """
     if not 1 <= shift < width <= 63:
         raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
-    shape, bits = x.shape, width + 1
-    excess = max(0, out_width - (bits - shift))
-    mask = draw_mask(party, shape, bits)
-    hidden = draw_private_bits(party, shape)
-    opening = open_masked(party, x, mask, bits, 1 << (width - 1))
-    if not excess:
-        [known] = yield from together(opening)
-        half = None
-    else:
-        known, half = yield from together(opening, split_known(party, hidden, shape, excess))
-    return (yield from quotient(party, known, hidden, half, shift, width, out_width))
+    random = draw_truncation(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
+
+    def online() -> Protocol[Replicated]:
+        known = yield from open_masked(party, x, random.mask, width + 1, 1 << (width - 1))
+        top = to_planes(known, width, 1)[0] if party.index == 1 and random.excess else random.bit
+        return (yield from quotient(party, known, top, random, shift, width, out_width))
+
+    result: Replicated
+    _, result = yield from together(random.deal(party), online())
+    return result
 
 
 def quotient(
-    party: Party, known: Ring, hidden: Ring | None, half: Ring | None, shift: int, width: int, out_width: int
+    party: Party, known: Ring, top: Ring, random: TruncationRandomness, shift: int, width: int, out_width: int
 ) -> Protocol[Replicated]:
     """The second round of :func:`truncate`, from the masked opening to shares of the quotient.
 
     Args:
-        known: c at party 1, r at parties 0 and 2, as opened with ``width + 1`` bits and offset 2^(width-1).
-        hidden: party 1's bits.
-        half: parties 0 and 2's halves of them modulo 2^excess.
+        known: c at party 1, as opened with ``width + 1`` bits and offset 2^(width-1).
+        top: plane of the top bit of c (at party 1) or r.
     """
     shape, bits = known.shape, width + 1
-    excess = max(0, out_width - (bits - shift))
-    top = known >> np.uint64(bits - 1)
-    result: Replicated
-    opened = _share_upper(party, known >> np.uint64(shift), out_width)
-    if not excess:
-        [result] = yield from together(opened)
-    else:
-        opposite = None if hidden is None else (ONE - top) ^ hidden
-        result, wrap, flip = yield from together(
-            opened,
-            times_known(party, half, None if party.index == 1 else top, shape, excess),
-            _announce(party, opposite, shape),
-        )
-        # wrap = top(r) * hidden and flip = not top(c) xor hidden: their combination is top(r) * not top(c)
-        sign = ONE - (flip << ONE)
-        wrap = wrap.map(lambda share: share * sign) + place(party, 0, top * flip, shape)
-        result = result + wrap.map(lambda share: share << np.uint64(bits - shift))
-    return add_public(party, result, np.negative(np.full(shape, 1 << (width - 1 - shift), np.uint64)))
-
-
-def draw_private_bits(party: Party, shape: tuple[int, ...]) -> Ring | None:
-    """Random bits (0 or 1) that only party 1 knows; None elsewhere."""
-    if party.index != 1:
-        return None
-    words = party.private.uint64((math.prod(shape) + 63) // 64)
-    return (
-        np.unpackbits(words.view(np.uint8), count=math.prod(shape), bitorder="little").astype(np.uint64).reshape(shape)
-    )
-
-
-def _share_upper(party: Party, upper: Ring, width: int) -> Protocol[Replicated]:
-    """Shares of C - R, where party 1 knows C and parties 0 and 2 know R: 1 round, ``width`` bits an element."""
-    shape = upper.shape
+    sizes = [packed_size(known.size, out_width), *([8 * words(known.size)] if random.excess else [])]
+    flip = NO_BITS
     if party.index == 1:
-        pad = party.common(2).uint64(shape)
-        rest = upper - pad
-        yield Round({0: [pack(rest, width)]}, {})
-        return Replicated(rest, pad)
-    minus = np.negative(upper)
-    if party.index == 0:
-        received = yield Round({}, {1: [packed_size(math.prod(shape), width)]})
-        return Replicated(minus, unpack(received[1][0], shape, width))
-    pad = party.common(2).uint64(shape)
-    yield Round({}, {})
-    return Replicated(pad, minus)
-
-
-def _announce(party: Party, bits: Ring | None, shape: tuple[int, ...]) -> Protocol[Ring]:
-    """Party 1 tells the others bits that it has hidden by private ones: 1 round, 2 bits an element."""
-    if bits is not None:
-        packed = pack(bits, 1)
-        yield Round({0: [packed], 2: [packed]}, {})
-        return bits
-    received = yield Round({}, {1: [packed_size(math.prod(shape), 1)]})
-    return unpack(received[1][0], shape, 1)
+        rest, message = np.empty(shape, np.uint64), np.empty(sizes[0], np.uint8)
+        _core.round_share_upper(known, bits, shift, random.base[0], out_width, rest, message)
+        flips = []
+        if random.excess:
+            flip = ~(top ^ random.bit)
+            flips = [flip.view(np.uint8)]
+        yield Round({0: [message, *flips], 2: flips} if flips else {0: [message]}, {})
+        bases = rest, random.base[0]
+    elif party.index == 0:
+        received = yield Round({}, {1: sizes})
+        bases = random.base[0], unpack(received[1][0], shape, out_width)
+    else:
+        received = yield Round({}, {1: sizes[1:]} if random.excess else {})
+        bases = random.base[0], random.base[1]
+    if not random.excess:
+        return Replicated(*bases)
+    if party.index != 1:
+        flip = received[1][-1].view(np.uint64)
+    # wrap = top(r) * bit and flip = not top(c) xor bit: their combination is top(r) * not top(c), share 0 has the rest
+    assert random.wrap is not None
+    tops = {0: (top, NO_BITS), 1: (NO_BITS, NO_BITS), 2: (NO_BITS, top)}[party.index]
+    for base, wrap, own in zip(bases, (random.wrap.a, random.wrap.b), tops, strict=True):
+        _core.round_quotient(base, wrap, flip, own, bits - shift, base)
+    return Replicated(*bases)

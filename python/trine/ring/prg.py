@@ -17,7 +17,7 @@ KEY_BYTES = 16
 Shape = int | tuple[int, ...]
 
 
-class Prg:
+class Prg(_core.Generator):
     """Pseudo-random arrays from a 16-byte key; whoever holds the key draws the same ones in the same order.
 
     Every draw opens a new 64-bit stream number under the key, and the AES counter block is
@@ -39,38 +39,30 @@ class Prg:
     (True, False)
     """
 
-    __slots__ = ("_key", "_stream")
-
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise InputError(f"a PRG key has {KEY_BYTES} bytes, not {len(key)}")
-        self._key = bytes(key)
-        self._stream = 0
+        super().__init__(bytes(key))
 
     @classmethod
     def fresh(cls) -> Prg:
         """A generator with a new key from the operating system's entropy."""
         return cls(secrets.token_bytes(KEY_BYTES))
 
-    def uint64(self, shape: Shape) -> NDArray[np.uint64]:
-        """Uniform elements of Z_2^64, shape as given."""
+    def uint64(self, shape: Shape, width: int = 64) -> NDArray[np.uint64]:
+        """Uniform numbers in [0, 2^width), shape as given."""
         out = np.empty(shape, np.uint64)
-        _core.prg_uint64(self._key, self._next_stream(), out)
+        self.draw(out, width)
         return out
 
     def field(self, shape: Shape, prime: int) -> NDArray[np.uint64]:
         """Uniform residues in [0, prime), by rejection, shape as given."""
         out = np.empty(shape, np.uint64)
-        _core.prg_field(self._key, self._next_stream(), prime, out)
+        self.draw_field(prime, out)
         return out
 
-    def _next_stream(self) -> int:
-        stream = self._stream
-        self._stream += 1
-        return stream
-
     def __repr__(self) -> str:
-        return f"Prg(<secret>, draws={self._stream})"
+        return f"Prg(<secret>, draws={self.draws})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Prg holds a secret key and is not picklable")

@@ -9,7 +9,7 @@ using test::Array, test::random_words;
 
 Array planes_of(const Array& x, std::size_t width) {
     Array planes(width * ring::bits::plane_words(x.size()));
-    ring::bits::to_planes(x, width, planes, 1);
+    ring::bits::to_planes(x, 0, width, planes, 1);
     return planes;
 }
 

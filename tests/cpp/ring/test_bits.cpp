@@ -37,7 +37,7 @@ TEST(Bits, PlanesBitByBit) {
             const Array x = random_words(count, width);
             const std::size_t words = bits::plane_words(count);
             Array planes(width * words, 99), back(count, 99);
-            bits::to_planes(x, width, planes, 2);
+            bits::to_planes(x, 0, width, planes, 2);
             for (std::size_t j = 0; j < width; ++j)
                 for (std::size_t e = 0; e < words * 64; ++e)
                     ASSERT_EQ(planes[j * words + e / 64] >> e % 64 & 1, e < count ? x[e] >> j & 1 : 0);
@@ -53,8 +53,8 @@ TEST(Bits, ThreadsChangeNothing) {
     bits::pack(x, 13, three, 3);
     EXPECT_EQ(one, three);
     Array planes_one(13 * bits::plane_words(x.size())), planes_three(planes_one.size());
-    bits::to_planes(x, 13, planes_one, 1);
-    bits::to_planes(x, 13, planes_three, 3);
+    bits::to_planes(x, 0, 13, planes_one, 1);
+    bits::to_planes(x, 0, 13, planes_three, 3);
     EXPECT_EQ(planes_one, planes_three);
     Array back(x.size());
     bits::from_planes(planes_three, 13, back, 3);

@@ -100,7 +100,7 @@ def test_merging_groups_in_pairs(words, count, threads):
     even, odd = slice(0, count // 2 * 2, 2), slice(1, None, 2)
     expected_less = less[odd] ^ (equal[odd] & less[even])
     expected_equal = (equal[odd] & equal[even])[1:]
-    np.testing.assert_array_equal(merged, np.vstack([expected_less, expected_equal]))
+    np.testing.assert_array_equal(merged, np.vstack([expected_equal, expected_less]))
 
 
 def test_what_cannot_be_merged(words):

@@ -86,7 +86,7 @@ class TestShare:
         share(X)
         share(X)
         share_real(1.0)
-        assert len({key._key for key in keys}) == 3
+        assert len({key.uint64(2).tobytes() for key in keys}) == 3
 
     def test_default_bound(self):
         limit = math.isqrt(HALF)

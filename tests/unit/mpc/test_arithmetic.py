@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trine.errors import ShapeError
-from trine.mpc.arithmetic import local_conv2d, local_matmul, multiply, reshare, split_known, times_known
+from trine.mpc.arithmetic import local_conv2d, local_matmul, multiply, reshare
 
 RNG = np.random.default_rng(2)
 
@@ -74,15 +74,3 @@ def test_impossible_convolutions(three, x, w, stride, padding):
             three.share(np.zeros(x)),
             three.share(np.zeros(w)),
         )
-
-
-@pytest.mark.parametrize("width", [3, 64])
-def test_product_of_what_one_knows_with_what_two_know(three, width):
-    left, right = words(20).view(np.uint64), words(20).view(np.uint64)
-
-    def product(party):
-        half = yield from split_known(party, left if party.index == 1 else None, (20,), width)
-        return (yield from times_known(party, half, None if party.index == 1 else right, (20,), width))
-
-    expected = (left * right).view(np.int64) << np.int64(64 - width) >> np.int64(64 - width)
-    assert np.array_equal(three.run(product, width=width), expected)

@@ -70,6 +70,6 @@ def test_tournaments(three, rows, n):
 
 def test_what_the_readme_says():
     """Figures quoted in text: bytes an element, exactly."""
-    assert declared(cost.truncate(1000, 16)) == (2, 30_250)
-    assert declared(cost.truncate(1000, 16, additive=False)) == (2, 22_250)
+    assert declared(cost.truncate(64_000, 16)) == (2, 64_000 * 30.25)
+    assert declared(cost.truncate(64_000, 16, additive=False)) == (2, 64_000 * 22.25)
     assert declared(cost.relu(10**6, 32))[1] / 10**6 < 90

@@ -1,0 +1,11 @@
+// The loops as compiled for one instruction set.
+#include "mpc/lanes.hpp"
+// The text that all share.
+#include "mpc/lanes.inl"
+
+namespace trine::mpc {
+
+extern const Lanes portable_lanes;
+const Lanes portable_lanes = here;
+
+}  // namespace trine::mpc
