@@ -9,20 +9,15 @@
 namespace trine::mpc {
 
 extern const Lanes portable_lanes;
-#ifdef TRINE_AVX2
-extern const Lanes avx2_lanes;
-#endif
-#ifdef TRINE_AVX512
-extern const Lanes avx512_lanes;
+#ifdef TRINE_X86
+extern const Lanes avx2_lanes, avx512_lanes;
 #endif
 
 namespace {
 
 const Lanes& lanes([[maybe_unused]] Isa isa) {
-#ifdef TRINE_AVX512
+#ifdef TRINE_X86
     if (isa == Isa::avx512) return avx512_lanes;
-#endif
-#ifdef TRINE_AVX2
     if (isa == Isa::avx2) return avx2_lanes;
 #endif
     return portable_lanes;

@@ -5,6 +5,7 @@
 #include "base/run.hpp"
 #include "base/shape.hpp"
 #include "base/span.hpp"
+#include "ring/gemm.hpp"
 
 namespace trine::mpc::rss {
 
@@ -15,6 +16,13 @@ void matmul(ConstWords xa, ConstWords xb, ConstWords ya, ConstWords yb, MatmulSh
             Run run);
 void conv2d(ConstWords xa, ConstWords xb, ConstWords wa, ConstWords wb, const ConvShape& shape, Words out,
             Run run);
+
+// The right operand of `matmul` and `conv2d`, [ya + yb ; ya], packed once for many products.
+ring::PackedOperand pack(ConstWords ya, ConstWords yb, std::size_t depth, std::size_t columns, Isa isa);
+void matmul(ConstWords xa, ConstWords xb, const ring::PackedOperand& y, MatmulShape shape, Words out,
+            int threads);
+void conv2d(ConstWords xa, ConstWords xb, const ring::PackedOperand& w, const ConvShape& shape, Words out,
+            int threads);
 
 // The same over Z_2, 64 products a word: (xa & (ya ^ yb)) ^ (xb & ya).
 void and_words(ConstWords xa, ConstWords xb, ConstWords ya, ConstWords yb, Words out, Run run);

@@ -9,7 +9,7 @@ namespace trine::ring {
 class Patches final : public BlockSource {
   public:
     Patches(const u64* images, const ConvShape& shape);
-    Block read(Range rows, Range columns, u64* scratch) const override;
+    Block read(Range rows, Range columns, u64* scratch, std::size_t stride) const override;
 
   private:
     const u64* images_;

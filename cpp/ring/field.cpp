@@ -15,71 +15,74 @@ namespace trine::ring::field {
 
 namespace {
 
+// Puts sums of products where the tile wants its results.
+template <class Sum>
+void write(const Tile& tile, const Modulus& modulus, Sum sum) {
+    for (std::size_t i = 0; i < tile.height; ++i)
+        for (std::size_t j = 0; j < tile.width; ++j) {
+            u64& element = tile.out[i * tile.out_stride + j];
+            const u64 product = modulus.reduce(sum(i, j));
+            element = tile.add ? modulus.add(element, product) : product;
+        }
+}
+
 // Sums 128-bit products, and folds the sums back before they can overflow.
 class WideKernel final : public GemmKernel {
   public:
-    explicit WideKernel(u64 prime) : GemmKernel(tile, tile), modulus_(prime) {
+    explicit WideKernel(u64 prime) : GemmKernel(tile_, tile_, 256), modulus_(prime) {
         const u128 room = ~u128{0} - (u128{prime} << 64);  // on top of a folded sum
         const u128 products = room / (u128{prime - 1} * (prime - 1));
         burst_ = static_cast<std::size_t>(std::min(products, u128{4096}));
     }
 
-    void multiply_add(std::size_t depth, const u64* a, const u64* b, std::size_t height, std::size_t width,
-                      u64* out, std::size_t out_stride) const override {
-        u128 sum[tile][tile] = {};
-        for (std::size_t left = depth; left > 0;) {
+    void multiply(const Tile& tile) const override {
+        u128 sum[tile_][tile_] = {};
+        const u64 *a = tile.a, *b = tile.b;
+        for (std::size_t left = tile.depth; left > 0;) {
             const std::size_t steps = std::min(left, burst_);
-            for (std::size_t k = 0; k < steps; ++k, a += tile, b += tile)
-                for (std::size_t i = 0; i < tile; ++i)
-                    for (std::size_t j = 0; j < tile; ++j) sum[i][j] += u128{a[i]} * b[j];
+            for (std::size_t k = 0; k < steps; ++k, ++a, b += tile.width)
+                for (std::size_t i = 0; i < tile.height; ++i)
+                    for (std::size_t j = 0; j < tile.width; ++j)
+                        sum[i][j] += u128{a[i * tile.a_stride]} * b[j];
             for (auto& row : sum)
                 for (auto& s : row) s = modulus_.fold(s);
             left -= steps;
         }
-        for (std::size_t i = 0; i < height; ++i)
-            for (std::size_t j = 0; j < width; ++j) {
-                u64& element = out[i * out_stride + j];
-                element = modulus_.add(element, modulus_.reduce(sum[i][j]));
-            }
+        write(tile, modulus_, [&](std::size_t i, std::size_t j) { return sum[i][j]; });
     }
 
   private:
-    static constexpr std::size_t tile = 2;
+    static constexpr std::size_t tile_ = 2;
     Modulus modulus_;
     std::size_t burst_;
 };
 
-#ifdef TRINE_AVX2
+#ifdef TRINE_X86
 // For primes of two limbs: three products of limbs instead of four (Karatsuba), summed in 64-bit lanes.
 class LimbKernel final : public GemmKernel {
   public:
     static bool fits(u64 prime) { return prime >> (2 * avx2::limb_bits) == 0; }
 
-    explicit LimbKernel(u64 prime) : GemmKernel(rows_, columns_), modulus_(prime) {}
+    explicit LimbKernel(u64 prime) : GemmKernel(rows_, columns_, avx2::limb_depth), modulus_(prime) {}
 
-    Block prepare(Block block, std::size_t block_rows, std::size_t block_columns,
-                  u64* scratch) const override {
+    Block prepare(Block block, std::size_t block_rows, std::size_t block_columns, u64* scratch,
+                  std::size_t stride) const override {
         constexpr u64 low_limb = (u64{1} << avx2::limb_bits) - 1;
         for (std::size_t i = 0; i < block_rows; ++i)
             for (std::size_t j = 0; j < block_columns; ++j) {
                 const u64 element = block.data[i * block.stride + j];
-                scratch[i * block_columns + j] = (element & low_limb) | (element >> avx2::limb_bits << 32);
+                scratch[i * stride + j] = (element & low_limb) | (element >> avx2::limb_bits << 32);
             }
-        return {scratch, block_columns};
+        return {scratch, stride};
     }
 
-    void multiply_add(std::size_t depth, const u64* a, const u64* b, std::size_t height, std::size_t width,
-                      u64* out, std::size_t out_stride) const override {
+    void multiply(const Tile& tile) const override {
         u64 low[rows_][columns_], middle[rows_][columns_], high[rows_][columns_];
-        avx2::limb_products(depth, a, b, low[0], middle[0], high[0]);
-        for (std::size_t i = 0; i < height; ++i)
-            for (std::size_t j = 0; j < width; ++j) {
-                const u128 sum = low[i][j] +
-                                 (u128{middle[i][j] - low[i][j] - high[i][j]} << avx2::limb_bits) +
-                                 (u128{high[i][j]} << (2 * avx2::limb_bits));
-                u64& element = out[i * out_stride + j];
-                element = modulus_.add(element, modulus_.reduce(sum));
-            }
+        avx2::limb_products(tile, low[0], middle[0], high[0]);
+        write(tile, modulus_, [&](std::size_t i, std::size_t j) {
+            return low[i][j] + (u128{middle[i][j] - low[i][j] - high[i][j]} << avx2::limb_bits) +
+                   (u128{high[i][j]} << (2 * avx2::limb_bits));
+        });
     }
 
   private:
@@ -89,8 +92,8 @@ class LimbKernel final : public GemmKernel {
 #endif
 
 void multiply(const BlockSource& a, const BlockSource& b, MatmulShape shape, u64 prime, Words out, Run run) {
-#ifdef TRINE_AVX2
-    if (run.isa == Isa::avx2 && LimbKernel::fits(prime))
+#ifdef TRINE_X86
+    if (run.isa >= Isa::avx2 && LimbKernel::fits(prime))
         return gemm(LimbKernel(prime), shape, a, b, out.data(), run.threads);
 #endif
     gemm(WideKernel(prime), shape, a, b, out.data(), run.threads);
@@ -115,8 +118,8 @@ bool all_residues(ConstWords a, u64 prime, int threads) {
 }
 
 void add(ConstWords a, ConstWords b, u64 prime, Words out, Run run) {
-#ifdef TRINE_AVX2
-    if (run.isa == Isa::avx2) {
+#ifdef TRINE_X86
+    if (run.isa >= Isa::avx2) {
         parallel_for(out.size(), elementwise_grain, run.threads, [=](std::size_t begin, std::size_t end) {
             avx2::field_add(a.data() + begin, b.data() + begin, prime, out.data() + begin, end - begin);
         });
@@ -128,8 +131,8 @@ void add(ConstWords a, ConstWords b, u64 prime, Words out, Run run) {
 }
 
 void sub(ConstWords a, ConstWords b, u64 prime, Words out, Run run) {
-#ifdef TRINE_AVX2
-    if (run.isa == Isa::avx2) {
+#ifdef TRINE_X86
+    if (run.isa >= Isa::avx2) {
         parallel_for(out.size(), elementwise_grain, run.threads, [=](std::size_t begin, std::size_t end) {
             avx2::field_sub(a.data() + begin, b.data() + begin, prime, out.data() + begin, end - begin);
         });

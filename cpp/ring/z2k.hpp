@@ -24,6 +24,7 @@ void sumpool(ConstWords x, const PoolShape& shape, Words out, Run run);
 void matmul(ConstWords a, ConstWords b, MatmulShape shape, Words out, Run run);
 void conv2d(ConstWords x, ConstWords w, const ConvShape& shape, Words out, Run run);
 
+const Z2kPath& path(Isa isa);
 const GemmKernel& gemm_kernel(Isa isa);
 
 }  // namespace trine::ring::z2k

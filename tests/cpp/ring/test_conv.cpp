@@ -34,11 +34,11 @@ TEST(Conv, EveryBlockOfPatches) {
     const Patches patches(x.data(), s);
     const auto [rows, depth, filters] = s.matmul();
     Array whole(rows * depth), scratch(rows * depth);
-    const Block all = patches.read({0, rows}, {0, depth}, whole.data());
+    const Block all = patches.read({0, rows}, {0, depth}, whole.data(), depth);
     for (std::size_t row = 0; row < rows; ++row)
         for (std::size_t begin = 0; begin < depth; ++begin)
             for (std::size_t end = begin + 1; end <= depth; ++end) {
-                const Block block = patches.read({row, rows}, {begin, end}, scratch.data());
+                const Block block = patches.read({row, rows}, {begin, end}, scratch.data(), depth);
                 for (std::size_t i = row; i < rows; ++i)
                     for (std::size_t k = begin; k < end; ++k)
                         ASSERT_EQ(block.data[(i - row) * block.stride + k - begin],
