@@ -121,6 +121,7 @@ def _less(party: Party, planes: Ring, random: SignRandomness) -> Protocol[Ring |
     both: Ring | None = None  # "equal" of every group, then "less" of every group
     if party.index == 1:
         table = np.empty((table_rows(width), count), np.uint64)
+        assert random.table is not None
         _core.compare_monomials(planes, table)
         table ^= random.table
         yield Round({0: [table.reshape(-1).view(np.uint8)]}, {})

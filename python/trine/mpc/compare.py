@@ -15,7 +15,7 @@ from trine.mpc.bits import open_sign, planes_to_values, to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, place
-from trine.mpc.rounds import Protocol, Round, together
+from trine.mpc.rounds import Protocol, Round, dealt, together
 from trine.mpc.truncation import TruncationRandomness, draw_truncation, quotient
 
 __all__ = [
@@ -155,7 +155,7 @@ def nonnegative(party: Party, x: Replicated, width: int = 64, out_width: int = 6
         ones = place(party, 0, np.ones(x.shape, np.uint64), x.shape)
         return _unflip(flips, ones, random.bit.numbers, ones.a.size)
 
-    return (yield from _dealt(party, random, online()))
+    return (yield from dealt(party, random, online()))
 
 
 def sign_products(
@@ -187,12 +187,10 @@ def sign_products(
 
     def online() -> Protocol[Replicated]:
         planes = yield from _open_planes(party, x, used, width)
-        flips, hidden = yield from together(
-            open_sign(party, planes, used.bit.part(party), used.sign), products()
-        )
+        flips, hidden = yield from together(open_sign(party, planes, used.bit.part(party), used.sign), products())
         return _unflip(flips, values, hidden, math.prod(x.shape))
 
-    return (yield from online() if random else _dealt(party, used, online()))
+    return (yield from online() if random else dealt(party, used, online()))
 
 
 def relu(
@@ -240,12 +238,10 @@ def rectify(
             assert sign.bit.numbers is not None
             return y, (yield from multiply(party, sign.bit.numbers, y, out_width, sign.zero))
 
-        flips, (y, product) = yield from together(
-            open_sign(party, planes, sign.bit.part(party), sign.sign), value()
-        )
+        flips, (y, product) = yield from together(open_sign(party, planes, sign.bit.part(party), sign.sign), value())
         return _unflip(flips, y, product, math.prod(x.shape))
 
-    return (yield from online() if random else _dealt(party, used, online()))
+    return (yield from online() if random else dealt(party, used, online()))
 
 
 def select(party: Party, bit: Replicated, a: Replicated, b: Replicated, width: int = 64) -> Protocol[Replicated]:
@@ -280,15 +276,6 @@ def argmax(party: Party, x: Replicated, width: int = 64) -> Protocol[tuple[Repli
         chosen = yield from sign_products(party, difference.map(lambda s: s[0]), difference, width)
         both = _concatenate(right + chosen, rest)
     return both.map(lambda s: s[1, ..., 0]), both.map(lambda s: s[0, ..., 0])
-
-
-def _dealt(
-    party: Party, random: SignRandomness | RectifyRandomness, online: Protocol[Replicated]
-) -> Protocol[Replicated]:
-    """Run a protocol beside the dealing of its randomness, which has what it needs by the time it needs it."""
-    result: Replicated
-    _, result = yield from together(random.deal(party), online)
-    return result
 
 
 def _open_planes(party: Party, x: Replicated, random: SignRandomness, width: int) -> Protocol[Ring]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
+from typing import Protocol as Interface
 
+from trine.mpc.party import Party
 from trine.net import Bytes
 
-__all__ = ["Protocol", "Received", "Round", "together"]
+__all__ = ["Protocol", "Randomness", "Received", "Round", "dealt", "together"]
 
 T = TypeVar("T")
 
@@ -31,6 +33,24 @@ class Round(NamedTuple):
 
 Received = Mapping[int, Sequence[Bytes]]
 Protocol = Generator[Round, Received, T]
+
+
+class Randomness(Interface):
+    """What a protocol uses up and could have been made before its input was there; good for one use.
+
+    The parties draw it without talking; some of it is then dealt, in messages of its own.
+    """
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """Finish it together with the other parties."""
+        ...
+
+
+def dealt(party: Party, random: Randomness, online: Protocol[T]) -> Protocol[T]:
+    """Run a protocol beside the dealing of its randomness, each part of which is there by the time it is needed."""
+    result: T
+    _, result = yield from together(random.deal(party), online)
+    return result
 
 
 def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:

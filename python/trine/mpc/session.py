@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,15 +13,16 @@ from numpy.typing import ArrayLike
 
 from trine.errors import ProtocolError
 from trine.mpc.party import Party
-from trine.mpc.rounds import Protocol, Round
+from trine.mpc.rounds import Protocol, Received, Round
 from trine.mpc.secret import Plain, Secret
 from trine.mpc.share import input_from
 from trine.net import PARTIES, Bytes, Channel, Cost
 from trine.net.keys import KEY_BYTES, derive_key
 
-__all__ = ["LocalSession", "PartySession", "PerParty", "Session"]
+__all__ = ["LocalSession", "PartySession", "PerParty", "Session", "overlapping_rounds"]
 
 Call = Callable[..., Protocol[Any]]
+DEPTH = 2  # computations that overlap in a pipeline: one computes while the other's messages travel
 
 
 class PerParty(tuple[Any, Any, Any]):
@@ -52,6 +54,16 @@ class Session(ABC):
 
         Raises:
             PartyLostError, PartyTimeoutError, ProtocolError: another party failed; the session cannot be used again.
+        """
+
+    @abstractmethod
+    def pipeline(self, protocol: Call, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run a protocol on several sets of arguments, so that one computes while another's messages travel.
+
+        Rounds: see :func:`overlapping_rounds`. What is in memory at a time is what ``DEPTH`` of them need.
+
+        Returns:
+            the results, each as of :meth:`call`, whose errors apply.
         """
 
     @abstractmethod
@@ -104,31 +116,50 @@ class PartySession(Session):
 
     def call(self, protocol: Call, *args: Any) -> Any:
         """Run a protocol to its end, together with the other parties."""
-        running = protocol(self._party, *args)
-        received: dict[int, list[Bytes]] | None = None
-        while True:
+        return self.pipeline(protocol, [args])[0]
+
+    def pipeline(self, protocol: Call, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run a protocol on several sets of arguments; see :meth:`Session.pipeline`."""
+        results: list[Any] = [None] * len(calls)
+        rounds = [0] * len(calls)
+        to_start = iter(enumerate(calls))
+        # What has posted its messages and waits for the others', in the order in which all three parties go on.
+        waiting: deque[tuple[int, Protocol[Any], Round]] = deque()
+
+        def resume(index: int, running: Protocol[Any], received: Received | None) -> bool:
             try:
                 with np.errstate(over="ignore"):
                     turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
             except StopIteration as finished:
-                return finished.value
-            received = self._exchange(turn)
+                results[index] = finished.value
+                return False
+            rounds[index] += 1
+            self._post(turn)
+            waiting.append((index, running, turn))
+            return True
+
+        while True:
+            while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
+                index, args = call
+                resume(index, protocol(self._party, *args), None)
+            if not waiting:
+                self._cost += Cost(overlapping_rounds(rounds))
+                return results
+            index, running, turn = waiting.popleft()
+            resume(index, running, self._collect(turn))
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """Apply a local function."""
         with np.errstate(over="ignore"):
             return function(self._party, *args)
 
-    def _exchange(self, turn: Round) -> dict[int, list[Bytes]]:
-        sent = 0
+    def _post(self, turn: Round) -> None:
         for peer, parts in turn.send.items():
             self._channel.send(peer, parts)
-            sent += sum(part.size for part in parts)
-        self._cost += Cost(1, sent)
-        received = {}
-        for peer, sizes in turn.expect.items():
-            received[peer] = _cut(self._channel.receive(peer, sum(sizes)), sizes)
-        return received
+            self._cost += Cost(0, sum(part.size for part in parts))
+
+    def _collect(self, turn: Round) -> Received:
+        return {peer: _cut(self._channel.receive(peer, sum(sizes)), sizes) for peer, sizes in turn.expect.items()}
 
 
 class LocalSession(Session):
@@ -176,6 +207,16 @@ class LocalSession(Session):
                 raise ProtocolError("one party has finished while another waits for a round")
             received = self._deliver(turns)
 
+    def pipeline(self, protocol: Call, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run a protocol on several sets of arguments, one after the other; counted as parties would overlap them."""
+        before, results, rounds = self._cost, [], []
+        for args in calls:
+            start = self._cost.rounds
+            results.append(self.call(protocol, *args))
+            rounds.append(self._cost.rounds - start)
+        self._cost = Cost(before.rounds + overlapping_rounds(rounds), self._cost.bytes)
+        return results
+
     def each(self, function: Callable[..., Any], *args: Any) -> PerParty:
         """Apply a local function at all three parties."""
         with np.errstate(over="ignore"):
@@ -197,6 +238,18 @@ class LocalSession(Session):
                 raise ProtocolError(f"party {receiver} expects nothing of party {extra}")
         self._cost += Cost(1, sent)
         return received
+
+
+def overlapping_rounds(rounds: Sequence[int]) -> int:
+    """Rounds of a pipeline of computations of so many rounds each, of which ``DEPTH`` overlap.
+
+    >>> overlapping_rounds([6, 6, 6])
+    12
+    """
+    ends: list[int] = []
+    for index, own in enumerate(rounds):
+        ends.append(own + (ends[index - DEPTH] if index >= DEPTH else 0))
+    return max(ends, default=0)
 
 
 def _cut(message: Bytes, sizes: Sequence[int]) -> list[Bytes]:

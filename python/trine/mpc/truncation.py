@@ -13,7 +13,7 @@ from trine.mpc.bits import to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring
-from trine.mpc.rounds import Protocol, Round, together
+from trine.mpc.rounds import Protocol, Round, dealt
 from trine.ring.pack import packed_size, unpack
 
 __all__ = ["TruncationRandomness", "draw_truncation", "quotient", "truncate"]
@@ -49,7 +49,9 @@ class TruncationRandomness:
 def draw_truncation(
     party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
 ) -> TruncationRandomness:
-    """Draw the local half of a truncation's randomness; arguments as in :func:`truncate`."""
+    """Draw the local half of a truncation's randomness; arguments and errors as in :func:`truncate`."""
+    if not 1 <= shift < width <= 63:
+        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
     bits = width + 1
     excess = max(0, out_width - (bits - shift))
     mask = draw_mask(party, shape, bits, additive)
@@ -65,7 +67,12 @@ def draw_truncation(
 
 
 def truncate(
-    party: Party, x: Replicated | Ring, shift: int, width: int = 63, out_width: int = 64
+    party: Party,
+    x: Replicated | Ring,
+    shift: int,
+    width: int = 63,
+    out_width: int = 64,
+    random: TruncationRandomness | None = None,
 ) -> Protocol[Replicated]:
     """x / 2^shift, off by less than one unit, for every x in [-2^(width-1), 2^(width-1) - 2^shift).
 
@@ -86,22 +93,19 @@ def truncate(
         shift: bits to cut off, 1 to width - 1.
         width: signed bits that x is known to fit in, at most 63.
         out_width: the result is shared modulo 2^out_width.
+        random: made ahead of time by :func:`draw_truncation` and dealt; drawn and dealt here if not given.
 
     Raises:
         InputError: shift or width is out of range.
     """
-    if not 1 <= shift < width <= 63:
-        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
-    random = draw_truncation(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
+    used = random or draw_truncation(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
 
     def online() -> Protocol[Replicated]:
-        known = yield from open_masked(party, x, random.mask, width + 1, 1 << (width - 1))
-        top = to_planes(known, width, 1)[0] if party.index == 1 and random.excess else random.bit
-        return (yield from quotient(party, known, top, random, shift, width, out_width))
+        known = yield from open_masked(party, x, used.mask, width + 1, 1 << (width - 1))
+        top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
+        return (yield from quotient(party, known, top, used, shift, width, out_width))
 
-    result: Replicated
-    _, result = yield from together(random.deal(party), online())
-    return result
+    return (yield from online() if random else dealt(party, used, online()))
 
 
 def quotient(

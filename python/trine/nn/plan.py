@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trine.errors import InputError, ProtocolError, RangeError, ShapeError, TrineError
 from trine.mpc.party import Ring
+from trine.mpc.session import overlapping_rounds
 from trine.net import Cost
 from trine.nn.steps import STEPS, ReLUStep, Step
 from trine.ring import FixedPoint
@@ -21,6 +23,7 @@ from trine.ring.pack import low_bits
 __all__ = ["Plan"]
 
 VERSION = 1
+CHUNK_ELEMENTS = 1 << 16
 NAMES = {step: name for name, step in STEPS.items()}
 
 
@@ -67,11 +70,29 @@ class Plan:
 
     def cost(self, batch: int = 1) -> Cost:
         """Rounds, and bytes of all parties together, of one inference; input and output not counted."""
-        total, shape = Cost(), self.input_shape
+        sizes = self.chunks(batch)
+        costs = [self._cost(size) for size in sizes]
+        return Cost(overlapping_rounds([c.rounds for c in costs]), sum(c.bytes for c in costs))
+
+    def chunks(self, batch: int) -> list[int]:
+        """The sizes of the parts in which a batch is computed, so that one computes while another's messages travel.
+
+        A part opens at most ``CHUNK_ELEMENTS`` numbers at a time (or is a single input): what it works on stays in the
+        processor's cache, and the memory that a batch takes does not grow with it.
+        """
+        most = max((math.prod(shape) for step, shape, _ in self.walk() if step.opens), default=1)
+        count = min(batch, -(-batch * most // CHUNK_ELEMENTS))
+        return [batch * (i + 1) // count - batch * i // count for i in range(count)]
+
+    def walk(self) -> Iterator[tuple[Step, tuple[int, ...], bool]]:
+        """Every step with the shape of one input of it, and whether that comes in additive parts."""
+        shape = self.input_shape
         for step, additive in zip(self.steps, self._additive(), strict=True):
-            total += step.cost(batch, shape, additive)
+            yield step, shape, additive
             shape = step.shape(shape)
-        return total
+
+    def _cost(self, batch: int) -> Cost:
+        return sum((step.cost(batch, shape, additive) for step, shape, additive in self.walk()), Cost())
 
     def _additive(self) -> Iterator[bool]:
         """For each step, whether what it takes is in additive parts."""

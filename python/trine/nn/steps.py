@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from trine import _core
 from trine.errors import InputError, ShapeError
 from trine.mpc import cost
 from trine.mpc.arithmetic import conv2d_shape, local_conv2d, local_matmul
-from trine.mpc.compare import rectify, relu
+from trine.mpc.compare import draw_rectify, draw_sign_products, rectify, relu
 from trine.mpc.party import Party, Replicated, Ring
-from trine.mpc.rounds import Protocol
-from trine.mpc.truncation import truncate
+from trine.mpc.rounds import Protocol, Randomness
+from trine.mpc.truncation import draw_truncation, truncate
 from trine.net import Cost
 
 __all__ = [
@@ -62,8 +62,16 @@ class Step:
         """Communication for a batch of inputs of shape ``given``, replicated or additive."""
         return Cost()
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated]) -> Protocol[Value]:
-        """Run the step on a batch; a local step has no rounds."""
+    def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness | None:
+        """The randomness that :meth:`run` will use up, to be dealt yet; None for a local step."""
+        return None
+
+    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+        """Run the step on a batch; a local step has no rounds.
+
+        Args:
+            random: from :meth:`draw`, and dealt; made on the way if not given.
+        """
         yield from ()
         return self.apply(x, tensors)
 
@@ -167,8 +175,11 @@ class TruncateStep(Step):
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.truncate(batch * math.prod(given), self.shift, self.width, self.out_width, additive)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated]) -> Protocol[Value]:
-        return (yield from truncate(party, x, self.shift, self.width, self.out_width))
+    def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
+        return draw_truncation(party, (batch, *given), self.shift, self.width, self.out_width, additive=additive)
+
+    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+        return (yield from truncate(party, x, self.shift, self.width, self.out_width, random))
 
 
 @dataclass(frozen=True)
@@ -187,8 +198,11 @@ class RectifyStep(Step):
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.rectify(batch * math.prod(given), self.shift, self.width, self.out_width, additive)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated]) -> Protocol[Value]:
-        return (yield from rectify(party, x, self.shift, self.width, self.out_width))
+    def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
+        return draw_rectify(party, (batch, *given), self.shift, self.width, self.out_width, additive=additive)
+
+    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+        return (yield from rectify(party, x, self.shift, self.width, self.out_width, random))
 
 
 @dataclass(frozen=True)
@@ -205,9 +219,12 @@ class ReLUStep(Step):
     def cost(self, batch: int, given: Shape, additive: bool) -> Cost:
         return cost.relu(batch * math.prod(given), self.width, self.out_width)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated]) -> Protocol[Value]:
+    def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
+        return draw_sign_products(party, (batch, *given), self.width, self.out_width)
+
+    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
         assert isinstance(x, Replicated)
-        return (yield from relu(party, x, self.width, self.out_width))
+        return (yield from relu(party, x, self.width, self.out_width, random))
 
 
 STEPS: dict[str, type[Step]] = {
