@@ -120,15 +120,9 @@ class PartySession(Session):
             return function(self._party, *args)
 
     def _exchange(self, turn: Round) -> dict[int, list[Bytes]]:
-        sent = 0
-        for peer, parts in turn.send.items():
-            self._channel.send(peer, parts)
-            sent += sum(part.size for part in parts)
-        self._cost += Cost(1, sent)
-        received = {}
-        for peer, sizes in turn.expect.items():
-            received[peer] = _cut(self._channel.receive(peer, sum(sizes)), sizes)
-        return received
+        self._channel.post(turn.send)
+        self._cost += Cost(1, sum(part.size for parts in turn.send.values() for part in parts))
+        return self._channel.collect(turn.expect)
 
 
 class LocalSession(Session):
@@ -197,16 +191,6 @@ class LocalSession(Session):
                 raise ProtocolError(f"party {receiver} expects nothing of party {extra}")
         self._cost += Cost(1, sent)
         return received
-
-
-def _cut(message: Bytes, sizes: Sequence[int]) -> list[Bytes]:
-    """The message's pieces, each where 64-bit words may lie."""
-    pieces, start = [], 0
-    for size in sizes:
-        piece = message[start : start + size]
-        pieces.append(piece.copy() if start % 8 else piece)
-        start += size
-    return pieces
 
 
 def _pick(args: Sequence[Any], index: int) -> list[Any]:
