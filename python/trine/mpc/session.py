@@ -146,7 +146,7 @@ class PartySession(Session):
                 self._cost += Cost(overlapping_rounds(rounds))
                 return results
             index, running, turn = waiting.popleft()
-            resume(index, running, self._collect(turn))
+            resume(index, running, self._channel.collect(turn.expect))
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """Apply a local function."""
@@ -154,12 +154,9 @@ class PartySession(Session):
             return function(self._party, *args)
 
     def _post(self, turn: Round) -> None:
-        for peer, parts in turn.send.items():
-            self._channel.send(peer, parts)
-            self._cost += Cost(0, sum(part.size for part in parts))
+        self._channel.post(turn.send)
+        self._cost += Cost(0, sum(part.size for parts in turn.send.values() for part in parts))
 
-    def _collect(self, turn: Round) -> Received:
-        return {peer: _cut(self._channel.receive(peer, sum(sizes)), sizes) for peer, sizes in turn.expect.items()}
 
 
 class LocalSession(Session):
@@ -250,16 +247,6 @@ def overlapping_rounds(rounds: Sequence[int]) -> int:
     for index, own in enumerate(rounds):
         ends.append(own + (ends[index - DEPTH] if index >= DEPTH else 0))
     return max(ends, default=0)
-
-
-def _cut(message: Bytes, sizes: Sequence[int]) -> list[Bytes]:
-    """The message's pieces, each where 64-bit words may lie."""
-    pieces, start = [], 0
-    for size in sizes:
-        piece = message[start : start + size]
-        pieces.append(piece.copy() if start % 8 else piece)
-        start += size
-    return pieces
 
 
 def _pick(args: Sequence[Any], index: int) -> list[Any]:

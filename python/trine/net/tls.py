@@ -1,22 +1,38 @@
-"""TLS 1.3 with certificates on both sides: the only way trine opens a connection."""
+"""TLS 1.3 with certificates on both sides: the only way trine opens a connection.
+
+HTTPS takes Python's contexts, the mesh its own (``cpp/net/tls.hpp``); what is asked of a certificate is one for both.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from trine import _core
 from trine.errors import CertificateError, NetworkError
 from trine.net.certificates import ROLES, role_host
 
-__all__ = ["Credentials", "client_context", "connection_error", "handshake", "peer_role", "server_context"]
+__all__ = [
+    "Credentials",
+    "certificate_role",
+    "client_context",
+    "connection_error",
+    "handshake",
+    "mesh_context",
+    "peer_role",
+    "server_context",
+]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,16 @@ def client_context(credentials: Credentials) -> ssl.SSLContext:
     return _context(ssl.PROTOCOL_TLS_CLIENT, credentials)
 
 
+def mesh_context(credentials: Credentials) -> _core.TlsContext:
+    """A context for the parties' own connections, called or calling; it asks of the far end what the others do.
+
+    Raises:
+        CertificateError: a file is missing, readable by others, not what it should be, or out of date.
+    """
+    files = map(str, (credentials.authority, credentials.certificate, credentials.key))
+    return _checked(credentials, lambda: _core.TlsContext(*files))
+
+
 def handshake(context: ssl.SSLContext, plain: socket.socket, server_hostname: str | None = None) -> ssl.SSLSocket:
     """Put TLS on a connected socket, as the caller if the host to be expected is given, else as the one called.
 
@@ -94,11 +120,17 @@ def peer_role(connection: ssl.SSLSocket | ssl.SSLObject) -> str:
         CertificateError: it states no role, or several.
     """
     certificate: Any = connection.getpeercert() or {}
-    names = certificate.get("subjectAltName", ())
-    roles = [role for role in ROLES if ("DNS", role_host(role)) in names]
-    if len(roles) != 1:
-        raise CertificateError(f"the certificate of the far end states {roles or 'no role'}, expected one role")
-    return roles[0]
+    return _role([value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"])
+
+
+def certificate_role(der: bytes) -> str:
+    """The role that a verified certificate (DER) states; errors as in :func:`peer_role`."""
+    certificate = x509.load_der_x509_certificate(der)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return _role([])
+    return _role(names.get_values_for_type(x509.DNSName))
 
 
 def connection_error(error: OSError, far_end: str) -> NetworkError:
@@ -116,22 +148,41 @@ def connection_error(error: OSError, far_end: str) -> NetworkError:
     return NetworkError(f"{far_end}: {error.strerror or str(error) or type(error).__name__}")
 
 
+def _role(names: Sequence[str]) -> str:
+    roles = [role for role in ROLES if role_host(role) in names]
+    if len(roles) != 1:
+        raise CertificateError(f"the certificate of the far end states {roles or 'no role'}, expected one role")
+    return roles[0]
+
+
 def _context(protocol: int, credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    def load() -> ssl.SSLContext:
+        context = ssl.SSLContext(protocol)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        context.load_verify_locations(cafile=credentials.authority)
+        context.load_cert_chain(credentials.certificate, credentials.key)
+        return context
+
+    return _checked(credentials, load)
+
+
+def _checked(credentials: Credentials, load: Callable[[], T]) -> T:
+    """What ``load`` makes of the credentials, if they can be used."""
     try:
         if credentials.key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise CertificateError(f"{credentials.key} can be read by other users: run chmod 600 on it")
-        context.load_verify_locations(cafile=credentials.authority)
-        context.load_cert_chain(credentials.certificate, credentials.key)
+        loaded = load()
         _check_certificate(credentials)
-    except FileNotFoundError as error:
+    except (ssl.SSLError, OSError, ValueError) as error:
+        # OpenSSL has several ways to say that there is no such file.
         missing = [p for p in (credentials.authority, credentials.certificate, credentials.key) if not p.exists()]
-        raise CertificateError(f"certificate file missing: {', '.join(map(str, missing))}") from error
-    except (ssl.SSLError, PermissionError, ValueError) as error:
+        if missing:
+            raise CertificateError(f"certificate file missing: {', '.join(map(str, missing))}") from error
+        if isinstance(error, CertificateError) or not isinstance(error, (ssl.SSLError, PermissionError, ValueError)):
+            raise
         raise CertificateError(f"cannot use {credentials.certificate} and its key: {error}") from error
-    return context
+    return loaded
 
 
 def _check_certificate(credentials: Credentials) -> None:

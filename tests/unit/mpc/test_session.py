@@ -22,14 +22,17 @@ class Queues:
         self.party = party
         self._pipes = pipes
 
-    def send(self, peer, parts):
-        self._pipes[self.party, peer].put(np.concatenate(parts))
+    def post(self, send):
+        for peer, parts in send.items():
+            self._pipes[self.party, peer].put([part.copy() for part in parts])
 
-    def receive(self, peer, size):
-        message = self._pipes[peer, self.party].get(timeout=10)
-        if message.size != size:
-            raise ProtocolError(f"{message.size} bytes came where {size} were expected")
-        return message
+    def collect(self, expect):
+        received = {peer: self._pipes[peer, self.party].get(timeout=10) for peer in expect}
+        for peer, sizes in expect.items():
+            came = [part.size for part in received[peer]]
+            if came != list(sizes):
+                raise ProtocolError(f"{came} bytes came where {list(sizes)} were expected")
+        return received
 
 
 def on_three_threads(program, seed=SEED):

@@ -1,102 +1,29 @@
 """Three meshes in one process, over real TLS."""
 
-from __future__ import annotations
-
-import contextlib
 import queue
-import socket
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from trine.errors import PartyLostError, PartyTimeoutError, ProtocolError
-from trine.net.certificates import Authority, party_role
 from trine.net.frames import Kind, pack_header
-from trine.net.mesh import EARLY_SESSIONS, Mesh
-from trine.net.tls import Credentials
+from trine.net.mesh import EARLY_SESSIONS
 
-# Some CPythons leave an SSLSocket to the garbage collector if the connection breaks just before the handshake, as it
-# does when a mesh calls one that is closing.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <ssl.SSLSocket:ResourceWarning",
-    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning",
-)
-
-TIMEOUT = 5.0
 EVENT = 10.0  # how long a test waits for what must happen
 
 
-class Site:
-    """One party's mesh, and what it was told."""
-
-    def __init__(self, party, directory, listeners, timeout):
-        self.controls = queue.Queue()
-        self.lost = queue.Queue()
-        self.mesh = Mesh(
-            party,
-            listeners[party].dup(),
-            {p: listeners[p].getsockname() for p in range(3) if p != party},
-            Credentials(directory, party_role(party)),
-            timeout,
-            lambda peer, payload: self.controls.put((peer, payload)),
-            lambda peer, error: self.lost.put((peer, error)),
-        )
-        self.mesh.start()
-
-
-class Ring:
-    def __init__(self, directory, timeout=TIMEOUT):
-        self.directory, self.timeout = directory, timeout
-        authority = Authority()
-        for party in range(3):
-            authority.enroll(directory, party_role(party))
-        self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-        self.sites = [self.start(party) for party in range(3)]
-
-    def start(self, party):
-        return Site(party, self.directory, self.listeners, self.timeout)
-
-    def restart(self, party):
-        self.sites[party].mesh.close()
-        self.sites[party] = self.start(party)
-
-    def open(self, number):
-        return [site.mesh.open(number) for site in self.sites]
-
-    def wait(self):
-        assert all(site.mesh.wait(EVENT) for site in self.sites)
-
-    def close(self):
-        for listener in self.listeners:
-            listener.close()
-        for site in self.sites:
-            site.mesh.close()
-
-
-@pytest.fixture
-def ring(tmp_path) -> Iterator[Ring]:
-    with contextlib.closing(Ring(tmp_path)) as ring:
-        ring.wait()
-        yield ring
-
-
-def message(*values: int) -> np.ndarray:
-    return np.array(values, np.uint8)
-
-
-def test_messages_arrive_whole_and_in_order(ring):
+def test_messages_arrive_whole_and_in_order(ring, receive):
     channels = ring.open(1)
     rng = np.random.default_rng(1)
     for size in (0, 1, 20, 65_515, 65_516, 65_517, 1_000_003):
         parts = np.split(rng.integers(0, 256, size, np.uint8), [size // 3])
         for sender in range(3):
             for receiver in {0, 1, 2} - {sender}:
-                channels[sender].send(receiver, parts)
+                channels[sender].post({receiver: parts})
         for receiver in range(3):
             for sender in {0, 1, 2} - {receiver}:
-                assert np.array_equal(channels[receiver].receive(sender, size), np.concatenate(parts))
+                assert np.array_equal(receive(channels[receiver], sender, size), np.concatenate(parts))
     for channel in channels:
         channel.finish()
 
@@ -119,10 +46,9 @@ def test_large_messages_cross(ring):
 def exchange(channel, message) -> None:
     """Send a message to both peers, then receive theirs, which are equal to it."""
     peers = [p for p in range(3) if p != channel.party]
-    for peer in peers:
-        channel.send(peer, [message])
-    for peer in peers:
-        assert np.array_equal(channel.receive(peer, message.size), message)
+    channel.post({peer: [message] for peer in peers})
+    for (received,) in channel.collect({peer: [message.size] for peer in peers}).values():
+        assert np.array_equal(received, message)
 
 
 def test_computing_threads_read_for_themselves(ring):
@@ -141,42 +67,42 @@ def test_computing_threads_read_for_themselves(ring):
     assert {done.get(timeout=60) for _ in range(3)} == {0, 1, 2}
 
 
-def test_what_a_computing_thread_leaves_lying_is_read_all_the_same(ring):
+def test_what_a_computing_thread_leaves_lying_is_read_all_the_same(ring, message, receive):
     channels = ring.open(1)
     with channels[0].attending():  # but it computes, and does not look
-        channels[1].send(0, [message(1)])
+        channels[1].post({0: [message(1)]})
         for number in range(3):
             ring.sites[1].mesh.send_control(0, b"%d" % number)
         assert [ring.sites[0].controls.get(timeout=EVENT) for _ in range(3)] == [(1, b"%d" % i) for i in range(3)]
-        assert channels[0].receive(1, 1) == [1]
+        assert receive(channels[0], 1, 1) == [1]
 
 
-def test_a_computing_thread_hears_of_failures(ring):
+def test_a_computing_thread_hears_of_failures(ring, receive):
     """While it reads the links itself: of a lost peer, and of a session that another thread fails."""
     channels, later = ring.open(1), ring.open(2)
     threading.Timer(0.05, later[0].fail, (PartyLostError(1, "it said so"),)).start()
     with later[0].attending(), pytest.raises(PartyLostError, match="it said so"):
-        later[0].receive(1, 1)
+        receive(later[0], 1, 1)
     threading.Timer(0.05, ring.sites[2].mesh.close).start()
     with channels[0].attending(), pytest.raises(PartyLostError) as caught:
-        channels[0].receive(1, 1)
+        receive(channels[0], 1, 1)
     assert caught.value.party == 2
 
 
-def test_sessions_do_not_mix(ring):
+def test_sessions_do_not_mix(ring, message, receive):
     first, second = ring.open(1), ring.open(2)
-    second[0].send(1, [message(2)])
-    first[0].send(1, [message(1)])
-    assert first[1].receive(0, 1) == [1]
-    assert second[1].receive(0, 1) == [2]
+    second[0].post({1: [message(2)]})
+    first[0].post({1: [message(1)]})
+    assert receive(first[1], 0, 1) == [1]
+    assert receive(second[1], 0, 1) == [2]
 
 
-def test_a_peer_may_send_before_this_party_has_opened_the_session(ring):
+def test_a_peer_may_send_before_this_party_has_opened_the_session(ring, message, receive):
     early = ring.sites[0].mesh.open(7)
-    early.send(1, [message(9)])
+    early.post({1: [message(9)]})
     ring.sites[0].mesh.send_control(1, b"sent")
     assert ring.sites[1].controls.get(timeout=EVENT) == (0, b"sent")
-    assert ring.sites[1].mesh.open(7).receive(0, 1) == [9]
+    assert receive(ring.sites[1].mesh.open(7), 0, 1) == [9]
 
 
 def test_keys_are_common_to_neighbours_and_fresh_in_every_session(ring):
@@ -204,40 +130,40 @@ def test_session_numbers_only_grow(ring):
     assert ring.sites[0].mesh.new_session() == 6
 
 
-def test_wrong_size_is_a_protocol_error(ring):
+def test_wrong_size_is_a_protocol_error(ring, message, receive):
     channels = ring.open(1)
-    channels[2].send(0, [message(1, 2)])
+    channels[2].post({0: [message(1, 2)]})
     with pytest.raises(ProtocolError, match="2 bytes where 3"):
-        channels[0].receive(2, 3)
+        receive(channels[0], 2, 3)
 
 
-def test_messages_that_nobody_asked_for_are_noticed(ring):
+def test_messages_that_nobody_asked_for_are_noticed(ring, message, receive):
     channels = ring.open(1)
-    channels[2].send(0, [message(1)])
-    channels[2].send(0, [message(1)])
-    channels[0].receive(2, 1)
+    channels[2].post({0: [message(1)]})
+    channels[2].post({0: [message(1)]})
+    receive(channels[0], 2, 1)
     ring.sites[2].mesh.send_control(0, b"sent")
     ring.sites[0].controls.get(timeout=EVENT)
     with pytest.raises(ProtocolError, match="no use for"):
         channels[0].finish()
 
 
-def test_frames_of_a_closed_session_are_thrown_away(ring):
+def test_frames_of_a_closed_session_are_thrown_away(ring, message):
     channels = ring.open(1)
     ring.sites[1].mesh.close_session(1)
-    channels[0].send(1, [message(1)])
+    channels[0].post({1: [message(1)]})
     ring.sites[0].mesh.send_control(1, b"sent")
     assert ring.sites[1].controls.get(timeout=EVENT) == (0, b"sent")
     assert ring.sites[1].mesh.missing() == []
 
 
-def test_a_failed_session_fails_at_once_and_for_good(ring):
+def test_a_failed_session_fails_at_once_and_for_good(ring, message, receive):
     channels = ring.open(1)
     waiting: queue.Queue[BaseException] = queue.Queue()
 
     def wait() -> None:
         try:
-            channels[1].receive(0, 1)
+            receive(channels[1], 0, 1)
         except PartyLostError as error:
             waiting.put(error)
 
@@ -245,21 +171,21 @@ def test_a_failed_session_fails_at_once_and_for_good(ring):
     thread.start()
     ring.sites[1].mesh.fail_session(1, PartyLostError(2, "gone"))
     assert waiting.get(timeout=EVENT).party == 2
-    for use in (lambda: channels[1].send(0, [message(1)]), lambda: channels[1].receive(2, 1), channels[1].finish):
+    for use in (lambda: channels[1].post({0: [message(1)]}), lambda: receive(channels[1], 2, 1), channels[1].finish):
         with pytest.raises(PartyLostError, match="gone"):
             use()
 
 
-def test_a_session_may_fail_before_this_party_has_opened_it(ring):
+def test_a_session_may_fail_before_this_party_has_opened_it(ring, receive):
     ring.sites[1].mesh.fail_session(4, PartyLostError(2, "gone"))
     channel = ring.sites[1].mesh.open(4)
     with pytest.raises(PartyLostError, match="gone"):
-        channel.receive(0, 1)
+        receive(channel, 0, 1)
     ring.sites[1].mesh.close_session(4)
     ring.sites[1].mesh.fail_session(4, PartyLostError(2, "again"))  # it has ended: nothing to fail
 
 
-def test_a_lost_party_fails_every_session_and_is_linked_anew(ring):
+def test_a_lost_party_fails_every_session_and_is_linked_anew(ring, message, receive):
     before = ring.open(1)
     keys = {key for channel in before for key in channel.keys.common}
     ring.restart(2)
@@ -267,88 +193,90 @@ def test_a_lost_party_fails_every_session_and_is_linked_anew(ring):
         peer, error = ring.sites[survivor].lost.get(timeout=EVENT)
         assert (peer, error.party) == (2, 2)
         with pytest.raises(PartyLostError) as caught:
-            before[survivor].receive(1 - survivor, 1)  # the peer it waits for is alive; the session is not
+            receive(before[survivor], 1 - survivor, 1)  # the peer it waits for is alive; the session is not
         assert caught.value.party == 2
         with pytest.raises(PartyLostError):
-            before[survivor].send(1 - survivor, [message(1)])
+            before[survivor].post({1 - survivor: [message(1)]})
     ring.wait()
     # the restarted party has counted nothing itself: it has been told
     assert ring.sites[2].mesh.new_session() == 2
     after = ring.open(2)
     assert after[2].keys.common[0] not in keys
     assert after[2].keys.common == (after[1].keys.common[1], after[0].keys.common[0])
-    after[2].send(0, [message(3)])
-    assert after[0].receive(2, 1) == [3]
+    after[2].post({0: [message(3)]})
+    assert receive(after[0], 2, 1) == [3]
 
 
-def test_a_missing_party_is_named(tmp_path):
-    with contextlib.closing(Ring(tmp_path)) as ring:
-        ring.wait()
-        ring.sites[1].mesh.close()
-        assert ring.sites[0].lost.get(timeout=EVENT)[0] == 1
-        ring.sites[2].lost.get(timeout=EVENT)
-        assert ring.sites[0].mesh.missing() == [1]
-        with pytest.raises(PartyLostError, match="party 1 is not connected"):
-            ring.sites[0].mesh.open(1)
-        with pytest.raises(PartyLostError, match="party 1 is not connected"):
-            ring.sites[0].mesh.send_control(1, b"hello")
-        assert not ring.sites[0].mesh.wait(0.01)
+def test_a_missing_party_is_named(ring):
+    ring.sites[1].mesh.close()
+    assert ring.sites[0].lost.get(timeout=EVENT)[0] == 1
+    ring.sites[2].lost.get(timeout=EVENT)
+    assert ring.sites[0].mesh.missing() == [1]
+    with pytest.raises(PartyLostError, match="party 1 is not connected"):
+        ring.sites[0].mesh.open(1)
+    with pytest.raises(PartyLostError, match="party 1 is not connected"):
+        ring.sites[0].mesh.send_control(1, b"hello")
+    assert not ring.sites[0].mesh.wait(0.01)
 
 
-def test_a_silent_party_is_given_up(tmp_path):
-    with contextlib.closing(Ring(tmp_path, timeout=0.4)) as ring:
-        ring.wait()
-        channels = ring.open(1)
-        # Without its signs of life (its control threads are held up) party 2 is as good as frozen.
-        for link in ring.sites[2].mesh._outbound.values():
-            link._lock.acquire()
-        with pytest.raises(PartyTimeoutError, match=r"has not responded for 0\.4 s") as caught:
-            channels[0].receive(1, 1)
-        assert caught.value.party == 2
-        for link in ring.sites[2].mesh._outbound.values():
-            link._lock.release()
+def test_a_silent_party_is_given_up(new_ring, receive):
+    ring = new_ring(0.4, 0.4, 60.0)
+    channels = ring.open(1)
+    # With its signs of life a quarter of a minute apart, party 2 is as good as frozen.
+    with pytest.raises(PartyTimeoutError, match=r"has not responded for 0\.4 s") as caught:
+        receive(channels[0], 1, 1)
+    assert caught.value.party == 2
 
 
-def test_a_party_that_is_alive_but_stuck_is_given_up_too(tmp_path):
-    with contextlib.closing(Ring(tmp_path, timeout=0.1)) as ring:
-        ring.wait()
-        with pytest.raises(PartyTimeoutError, match="alive but has sent nothing") as caught:
-            ring.open(1)[0].receive(1, 1)
-        assert caught.value.party == 1
+def test_a_party_that_is_alive_but_stuck_is_given_up_too(new_ring, receive):
+    ring = new_ring(0.1, 0.1, 0.1)
+    with pytest.raises(PartyTimeoutError, match=r"alive but has sent nothing in session 1 for 1\.2 s") as caught:
+        receive(ring.open(1)[0], 1, 1)
+    assert caught.value.party == 1
 
 
 @pytest.mark.parametrize(
     ("header", "complaint"),
     [
-        (b"\xff" * 20, "version 255"),
-        (pack_header(Kind.DATA, 1, 3, 0), "sent frame 3 of session 1, next is 0"),
-        (pack_header(Kind.CONTROL, 0, 7, 0), "sent control frame 7, next is 1"),
+        (b"\xff" * 20, "party 0: a frame of version 255"),
+        (pack_header(Kind.DATA, 1, 3, 0), "party 0 sent frame 3 of session 1, next is 0"),
+        (pack_header(Kind.CONTROL, 0, 7, 0), "party 0 sent control frame 7, next is 1"),
     ],
 )
-def test_rubbish_drops_the_link_and_is_named(ring, header, complaint):
-    channels = ring.open(1)
-    ring.sites[0].mesh._outbound[1]._connection.sendall(header)
+def test_rubbish_drops_the_link_and_is_named(ring, impostor, receive, header, complaint):
+    stranger = impostor(ring, 0, 1)
+    channel = ring.sites[1].mesh.open(1)
+    stranger.write(header)
     peer, error = ring.sites[1].lost.get(timeout=EVENT)
     assert peer == 0
     assert isinstance(error, ProtocolError)
     assert complaint in str(error)
-    with pytest.raises(ProtocolError, match=complaint.partition(",")[0]):
-        channels[1].receive(2, 1)
+    with pytest.raises(ProtocolError, match=complaint):
+        receive(channel, 2, 1)
 
 
-def test_unknown_sessions_are_bounded(ring):
-    link = ring.sites[0].mesh._outbound[1]
+def test_a_control_message_that_cannot_be_read_drops_the_link(ring, receive):
+    channel = ring.open(1)[1]
+    ring.sites[1].refuse = ProtocolError("it makes no sense")
+    ring.sites[0].mesh.send_control(1, b"?")
+    peer, error = ring.sites[1].lost.get(timeout=EVENT)
+    assert (peer, error) == (0, ring.sites[1].refuse)
+    with pytest.raises(ProtocolError, match="makes no sense"):
+        receive(channel, 2, 1)
+
+
+def test_unknown_sessions_are_bounded(ring, impostor):
+    stranger = impostor(ring, 0, 1)
     for session in range(1, EARLY_SESSIONS + 2):
-        link.send_data(session, 0, [message(1)])
+        stranger.write(pack_header(Kind.DATA, session, 0, 1) + b"x")
     peer, error = ring.sites[1].lost.get(timeout=EVENT)
     assert peer == 0
     assert f"session {EARLY_SESSIONS + 1} is unknown" in str(error)
 
 
-def test_close_leaves_no_thread(tmp_path):
+def test_close_leaves_no_thread(new_ring):
     before = set(threading.enumerate())
-    with contextlib.closing(Ring(tmp_path)) as ring:
-        ring.wait()
+    new_ring().close()
     left = set(threading.enumerate()) - before
     for thread in left:
         thread.join(EVENT)
