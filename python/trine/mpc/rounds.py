@@ -68,10 +68,14 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
             results[index] = finished.value
     while len(running) > 1:
         received = yield _joined([turn for _, _, turn in running])
-        pieces = {peer: iter(parts) for peer, parts in received.items()}
+        taken = dict.fromkeys(received, 0)
         still = []
         for index, protocol, turn in running:
-            mine = {peer: [next(pieces[peer]) for _ in sizes] for peer, sizes in turn.expect.items()}
+            mine = {}
+            for peer, sizes in turn.expect.items():
+                begin = taken[peer]
+                taken[peer] = end = begin + len(sizes)
+                mine[peer] = received[peer][begin:end]
             try:
                 still.append((index, protocol, protocol.send(mine)))
             except StopIteration as finished:
@@ -90,11 +94,10 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
 
 def _joined(turns: Sequence[Round]) -> Round:
     """One round's messages of several protocols, as one."""
-    send: dict[int, list[Bytes]] = {}
-    expect: dict[int, list[int]] = {}
-    for turn in turns:
+    send, expect = dict(turns[0].send), dict(turns[0].expect)
+    for turn in turns[1:]:
         for peer, parts in turn.send.items():
-            send.setdefault(peer, []).extend(parts)
+            send[peer] = [*send[peer], *parts] if peer in send else parts
         for peer, sizes in turn.expect.items():
-            expect.setdefault(peer, []).extend(sizes)
+            expect[peer] = [*expect[peer], *sizes] if peer in expect else sizes
     return Round(send, expect)

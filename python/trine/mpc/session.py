@@ -126,27 +126,26 @@ class PartySession(Session):
         # What has posted its messages and waits for the others', in the order in which all three parties go on.
         waiting: deque[tuple[int, Protocol[Any], Round]] = deque()
 
-        def resume(index: int, running: Protocol[Any], received: Received | None) -> bool:
+        def resume(index: int, running: Protocol[Any], received: Received | None) -> None:
             try:
-                with np.errstate(over="ignore"):
-                    turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
+                turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
             except StopIteration as finished:
                 results[index] = finished.value
-                return False
+                return
             rounds[index] += 1
             self._post(turn)
             waiting.append((index, running, turn))
-            return True
 
-        while True:
-            while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
-                index, args = call
-                resume(index, protocol(self._party, *args), None)
-            if not waiting:
-                self._cost += Cost(overlapping_rounds(rounds))
-                return results
-            index, running, turn = waiting.popleft()
-            resume(index, running, self._channel.collect(turn.expect))
+        with np.errstate(over="ignore"):
+            while True:
+                while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
+                    index, args = call
+                    resume(index, protocol(self._party, *args), None)
+                if not waiting:
+                    self._cost += Cost(overlapping_rounds(rounds))
+                    return results
+                index, running, turn = waiting.popleft()
+                resume(index, running, self._channel.collect(turn.expect))
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """Apply a local function."""
