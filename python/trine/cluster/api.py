@@ -68,12 +68,11 @@ def build_app(mesh: Mesh, models: Models, scheduler: Scheduler) -> Starlette:
 
     async def serve(request: Request) -> Response:
         model = _model(models, request)
-        model.serve(_num_requests(await _body(request, MAX_JSON_BYTES)))
+        scheduler.serve(model, _num_requests(await _body(request, MAX_JSON_BYTES)))
         return Response(status_code=204)
 
     async def stop(request: Request) -> Response:
-        model = _model(models, request)
-        models.remove(model.name, model.share)
+        scheduler.stop(_model(models, request))
         return Response(status_code=204)
 
     async def query(request: Request) -> Response:

@@ -1,8 +1,9 @@
-"""What the parties tell each other about queries: held, run, refused, aborted; control messages on the mesh, in JSON.
+"""What the parties tell each other about queries: held, run, refused, aborted, prepared; control messages, in JSON.
 
 Party 0 keeps the order. Each party tells it of every query whose share has come (:class:`Hold`); when it knows of all
 three, it announces the computation and its session number (:class:`Run`), or why there will be none
-(:class:`Refuse`). Whoever fails in a computation tells the other two (:class:`Abort`), so that nobody waits.
+(:class:`Refuse`). When there is nothing to do, it has the next query's randomness made (:class:`Prepare`). Whoever
+fails in a computation tells the other two (:class:`Abort`), so that nobody waits.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from trine.cluster.wire import MAX_BATCH, check_model_name, error_from_json, error_to_json, is_identifier
 from trine.errors import InputError, ProtocolError, TrineError
 
-__all__ = ["Abort", "Hold", "Message", "Query", "Refuse", "Run", "decode", "encode"]
+__all__ = ["Abort", "Hold", "Message", "Prepare", "Query", "Refuse", "Run", "decode", "encode"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,9 @@ class Query:
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
-        if not is_identifier(self.id) or not is_identifier(self.share):
-            raise InputError("queries and shares are named by 32 hexadecimal digits")
-        if type(self.batch) is not int or not 1 <= self.batch <= MAX_BATCH:
-            raise InputError(f"a query has 1 to {MAX_BATCH} inputs, not {self.batch!r}")
+        if not is_identifier(self.id):
+            raise InputError("queries are named by 32 hexadecimal digits")
+        _check_share_and_batch(self.share, self.batch)
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,29 @@ class Hold:
 
 @dataclass(frozen=True)
 class Run:
-    """Party 0: compute this, as session ``session``, after what was announced before."""
+    """Party 0: compute this, as session ``session``, after what was announced before.
+
+    The session is a new one, or one in which the query's randomness has been prepared.
+    """
 
     query: Query
     session: int
     kind: ClassVar[str] = "run"
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Party 0: make the randomness of one inference, as session ``session``."""
+
+    model: str
+    share: str
+    batch: int
+    session: int
+    kind: ClassVar[str] = "prepare"
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_share_and_batch(self.share, self.batch)
 
 
 @dataclass(frozen=True)
@@ -76,12 +94,14 @@ class Abort:
     kind: ClassVar[str] = "abort"
 
 
-Message: TypeAlias = Hold | Run | Refuse | Abort
+Message: TypeAlias = Hold | Run | Prepare | Refuse | Abort
 
 
 def encode(message: Message, sender: int) -> bytes:
     """A message as bytes."""
     content: dict[str, Any] = {"kind": message.kind}
+    if isinstance(message, Prepare):
+        content |= asdict(message)
     if isinstance(message, (Hold, Run)):
         content["query"] = asdict(message.query)
     if isinstance(message, Refuse):
@@ -106,6 +126,8 @@ def decode(payload: bytes) -> Message:
             return Hold(Query(**content["query"]))
         if kind == Run.kind:
             return Run(Query(**content["query"]), _session(content))
+        if kind == Prepare.kind:
+            return Prepare(content["model"], content["share"], content["batch"], _session(content))
         if kind == Refuse.kind and is_identifier(content["query"]):
             return Refuse(content["query"], error_from_json(content["error"]))
         if kind == Abort.kind:
@@ -113,6 +135,13 @@ def decode(payload: bytes) -> Message:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ProtocolError(f"a control message is malformed: {error}") from None
     raise ProtocolError(f"a control message of unknown kind {kind!r:.50} came")
+
+
+def _check_share_and_batch(share: object, batch: object) -> None:
+    if not is_identifier(share):
+        raise InputError("shares are named by 32 hexadecimal digits")
+    if type(batch) is not int or not 1 <= batch <= MAX_BATCH:
+        raise InputError(f"a query has 1 to {MAX_BATCH} inputs, not {batch!r}")
 
 
 def _session(content: dict[str, Any]) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from trine.cluster.preparation import Stock
 from trine.cluster.wire import ModelStatus
 from trine.errors import InputError, NotServingError, RequestLimitError, UnknownModelError
 from trine.mpc import Replicated
@@ -14,7 +15,7 @@ __all__ = ["Models", "SharedModel"]
 
 @dataclass(repr=False)
 class SharedModel:
-    """One model: its public plan, this party's shares of its tensors, and its counters."""
+    """One model: its public plan, this party's shares of its tensors, its counters, and what is ready for queries."""
 
     name: str
     share: str
@@ -24,6 +25,7 @@ class SharedModel:
     num_requests: int | None = None
     admitted: int = 0
     finished: int = 0
+    stock: Stock = field(default_factory=Stock)
 
     def serve(self, num_requests: int | None) -> None:
         """Answer queries from now on, so many at most; counts anew."""
@@ -59,6 +61,10 @@ class Models:
 
     def __init__(self) -> None:
         self._models: dict[str, SharedModel] = {}
+
+    def all(self) -> list[SharedModel]:
+        """All of them."""
+        return list(self._models.values())
 
     def names(self) -> list[str]:
         """All names, sorted."""

@@ -1,4 +1,4 @@
-"""Puts queries into one order for all three parties and computes them, one after the other.
+"""Puts queries into one order for all three parties and computes them, one after the other; idle, it prepares the next.
 
 Everything here happens on the party's event loop, save the computation itself, which has a thread of its own.
 """
@@ -11,19 +11,22 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from trine.cluster.messages import Abort, Hold, Message, Query, Refuse, Run, encode
+from trine.cluster.messages import Abort, Hold, Message, Prepare, Query, Refuse, Run, encode
 from trine.cluster.models import Models, SharedModel
+from trine.cluster.preparation import Preparation
 from trine.cluster.wire import PartyCost
 from trine.errors import BusyError, InputError, PartyLostError, PartyTimeoutError, ProtocolError, TrineError
 from trine.mpc import PartySession, Replicated
 from trine.net import PARTIES
 from trine.net.mesh import Mesh
 from trine.net.session import MeshChannel
-from trine.nn.infer import infer
+from trine.nn.infer import Prepared, infer, prepare
 
 __all__ = ["Answer", "Scheduler"]
 
@@ -34,6 +37,8 @@ LEADER = 0
 # Queries that may be computed or wait for it, and elements of inputs that may be held for them.
 MAX_QUERIES = 64
 MAX_ELEMENTS = 1 << 26
+# Nothing to do for so long is an idle moment, in which the next query's randomness is made.
+IDLE_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class _Job:
     waiting: _Waiting
     model: SharedModel
     channel: MeshChannel
+    preparation: Preparation | None
 
 
 @dataclass
@@ -93,7 +99,9 @@ class Scheduler:
         self._claims: dict[str, _Claims] = {}
         self._elements = 0
         self._unfinished = 0
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._idle: asyncio.TimerHandle | None = None
+        # What to compute, and what to be told of the outcome.
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]]] = queue.SimpleQueue()
         threading.Thread(target=self._compute_all, name="computing", daemon=True).start()
 
     async def answer(self, query: Query, x: Replicated) -> Answer:
@@ -128,10 +136,15 @@ class Scheduler:
         """Take in what another party says."""
         if isinstance(message, Abort):
             self._mesh.fail_session(message.session, message.error)
+            for model in self._models.all():
+                if model.stock.take(message.session):
+                    self._mesh.close_session(message.session)
         elif isinstance(message, Hold) and self._party == LEADER:
             self._claim(sender, message.query)
         elif isinstance(message, Run) and sender == LEADER:
             self._run(message.query, message.session)
+        elif isinstance(message, Prepare) and sender == LEADER:
+            self._prepare(message)
         elif isinstance(message, Refuse) and sender == LEADER:
             self._refused(message.query, message.error)
         else:
@@ -139,6 +152,10 @@ class Scheduler:
 
     def on_lost(self, peer: int, error: TrineError) -> None:
         """Take in that a peer's links broke: what has not begun cannot, and what has fails by its channel."""
+        for model in self._models.all():
+            for number in model.stock.drain():
+                self._mesh.close_session(number)
+                self._abort(number, error)
         if self._party == LEADER:
             for query in list(self._claims):
                 self._refuse(query, error)
@@ -146,6 +163,17 @@ class Scheduler:
             for waiting in list(self._waiting.values()):
                 if not waiting.announced:
                     waiting.fail(error)
+
+    def serve(self, model: SharedModel, num_requests: int | None) -> None:
+        """Answer queries to a model from now on, so many at most, and make ready for the first."""
+        model.serve(num_requests)
+        self._when_idle(model.name, model.share, 1)
+
+    def stop(self, model: SharedModel) -> None:
+        """Forget a model, its shares and what has been prepared for it."""
+        self._models.remove(model.name, model.share)
+        for number in model.stock.drain():
+            self._mesh.close_session(number)
 
     # -- party 0: which query, and in which order --------------------------------------------------------------------
 
@@ -168,13 +196,14 @@ class Scheduler:
                 raise ProtocolError("the three parties were sent different queries under one name")
             if self._unfinished >= MAX_QUERIES:
                 raise BusyError("too many queries are waiting")
-            self._models.get(query.model, query.share).check_open()
+            model = self._models.get(query.model, query.share)
+            model.check_open()
         except TrineError as error:
             self._refuse(query.id, error)
             return
         claims.expiry.cancel()
         del self._claims[query.id]
-        number = self._mesh.new_session()
+        number = model.stock.find(query.batch) or self._mesh.new_session()
         self._tell_others(Run(query, number))
         self._run(query, number)
 
@@ -190,29 +219,64 @@ class Scheduler:
             PartyTimeoutError(absent, f"party {absent} did not get its share of the query in {self._timeout:g} s"),
         )
 
+    def _when_idle(self, model: str, share: str, batch: int) -> None:
+        if self._party == LEADER:
+            if self._idle is not None:
+                self._idle.cancel()
+            self._idle = self._loop.call_later(IDLE_SECONDS, self._announce_preparation, model, share, batch)
+
+    def _announce_preparation(self, name: str, share: str, batch: int) -> None:
+        """Have the randomness of one more query made, if there is nothing better to do and it will be needed."""
+        self._idle = None
+        try:
+            model = self._models.get(name, share)
+            model.check_open()
+        except TrineError:
+            return
+        busy = self._unfinished or self._claims or self._mesh.missing()
+        if busy or not model.stock.wants(batch) or len(model.plan.chunks(batch)) > 1:
+            return
+        message = Prepare(name, share, batch, self._mesh.new_session())
+        self._tell_others(message)
+        self._prepare(message)
+
     # -- every party: do as party 0 says -----------------------------------------------------------------------------
 
     def _run(self, query: Query, number: int) -> None:
+        channel = None
         try:
-            channel = self._mesh.open(number)
-        except TrineError as error:
-            self._abort(number, error)
-            self._refused(query.id, error)
-            return
-        try:
+            model = self._models.get(query.model, query.share)
+            preparation = model.stock.take(number)
+            channel = preparation.channel if preparation else self._mesh.open(number)
             waiting = self._waiting.get(query.id)
             if waiting is None or waiting.query != query:
                 raise ProtocolError(f"party {self._party} does not hold the query that was announced")
             waiting.announced = True
-            model = self._models.get(query.model, query.share)
             model.admit()
         except TrineError as error:
-            self._mesh.close_session(number)
+            if channel is not None:
+                self._mesh.close_session(number)
             self._abort(number, error)
             self._refused(query.id, error)
             return
+        job = _Job(waiting, model, channel, preparation)
+        self._start(lambda: _compute(job), lambda outcome: self._computed(job, outcome))
+
+    def _prepare(self, message: Prepare) -> None:
+        try:
+            model = self._models.get(message.model, message.share)
+            channel = self._mesh.open(message.session)
+        except TrineError as error:
+            self._abort(message.session, error)
+            return
+        session = PartySession(channel, channel.keys.common, channel.keys.private)
+        preparation = Preparation(message.batch, channel, session)
+        model.stock.add(preparation)
+        self._start(lambda: _make(model, preparation), lambda outcome: self._prepared(model, preparation, outcome))
+
+    def _start(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self._unfinished += 1
-        self._jobs.put(_Job(waiting, model, channel))
+        self._jobs.put((work, done))
 
     def _refused(self, query: str, error: TrineError) -> None:
         if waiting := self._waiting.get(query):
@@ -238,33 +302,58 @@ class Scheduler:
 
     def _compute_all(self) -> None:
         while True:
-            job = self._jobs.get()
-            outcome: Answer | TrineError
+            work, done = self._jobs.get()
             try:
-                outcome = _compute(job)
+                outcome = work()
             except TrineError as error:
                 outcome = error
             except Exception as error:
                 log.exception("computing failed")
                 outcome = TrineError(f"party {self._party} failed inside: {type(error).__name__}; its log says more")
-            self._loop.call_soon_threadsafe(self._computed, job, outcome)
+            self._loop.call_soon_threadsafe(done, outcome)
 
     def _computed(self, job: _Job, outcome: Answer | TrineError) -> None:
         self._unfinished -= 1
         job.model.finished += 1
         self._mesh.close_session(job.channel.number)
+        query = job.waiting.query
         if isinstance(outcome, TrineError):
             self._abort(job.channel.number, outcome)
             job.waiting.fail(outcome)
         elif not job.waiting.answer.done():
             job.waiting.answer.set_result(outcome)
+        self._when_idle(query.model, query.share, query.batch)
+
+    def _prepared(self, model: SharedModel, preparation: Preparation, outcome: Prepared | TrineError) -> None:
+        self._unfinished -= 1
+        number = preparation.channel.number
+        if isinstance(outcome, TrineError):
+            if model.stock.take(number):
+                self._mesh.close_session(number)
+            self._abort(number, outcome)
+        else:
+            self._when_idle(model.name, model.share, preparation.batch)
 
 
 def _compute(job: _Job) -> Answer:
     start = time.perf_counter()
-    session = PartySession(job.channel, job.channel.keys.common, job.channel.keys.private)
+    if job.preparation is None:
+        session, random = PartySession(job.channel, job.channel.keys.common, job.channel.keys.private), None
+    else:
+        session, random = job.preparation.session, job.preparation.random
+        if random is None:
+            raise ProtocolError("the query was announced for a session whose preparation has failed")
+    before = session.cost
     with job.channel.attending():
-        part = infer(session, job.model.plan, job.model.weights, job.waiting.x)
+        part = infer(session, job.model.plan, job.model.weights, job.waiting.x, random)
     job.channel.finish()
-    cost = PartyCost(session.cost.rounds, session.cost.bytes, time.perf_counter() - start)
+    rounds = session.cost.rounds - before.rounds
+    cost = PartyCost(rounds, session.cost.bytes, time.perf_counter() - start)
     return Answer(np.ascontiguousarray(part, "<u8").tobytes(), cost)
+
+
+def _make(model: SharedModel, preparation: Preparation) -> Prepared:
+    with preparation.channel.attending():
+        made: Prepared = prepare(preparation.session, model.plan, preparation.batch)
+    preparation.random = made
+    return made

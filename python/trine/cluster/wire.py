@@ -105,7 +105,10 @@ class ModelStatus:
 
 @dataclass(frozen=True)
 class PartyCost:
-    """What a query cost one party: rounds, payload bytes it sent to the others, seconds of computation."""
+    """What a query cost one party: rounds, payload bytes it sent to the others, seconds of computation.
+
+    Bytes include those of randomness prepared ahead; rounds and seconds, which are what one waits for, do not.
+    """
 
     rounds: int
     bytes: int

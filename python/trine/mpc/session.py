@@ -157,7 +157,6 @@ class PartySession(Session):
         self._cost += Cost(0, sum(part.size for parts in turn.send.values() for part in parts))
 
 
-
 class LocalSession(Session):
     """Three parties in one process, in lockstep: for notebooks, tests and planning.
 

@@ -28,6 +28,15 @@ class Scheduler:
     outcome = Answer(b"part", PartyCost(1, 2, 3.0))
     asked = None
 
+    def __init__(self, models):
+        self.models = models
+
+    def serve(self, model, num_requests):
+        model.serve(num_requests)
+
+    def stop(self, model):
+        self.models.remove(model.name, model.share)
+
     async def answer(self, query, x):
         self.asked = query, x
         if isinstance(self.outcome, Exception):
@@ -39,8 +48,9 @@ class Party:
     """Party 1, which serves the model "digits"."""
 
     def __init__(self):
-        self.scheduler = Scheduler()
-        self.app = build_app(SimpleNamespace(party=1, missing=lambda: [2]), Models(), self.scheduler)
+        models = Models()
+        self.scheduler = Scheduler(models)
+        self.app = build_app(SimpleNamespace(party=1, missing=lambda: [2]), models, self.scheduler)
         body = pack_model(COMPILED.plan.to_json(), deal(COMPILED.tensors)[1])
         assert self.ask("PUT", f"/v1/models/digits?share={SHARE}", body, role="owner")[0] == 201
         assert self.ask("POST", "/v1/models/digits/serve", b'{"num_requests": 5}', role="owner")[0] == 204
