@@ -12,7 +12,25 @@ an element: it may be secret.
 from __future__ import annotations
 import numpy
 import numpy.typing
-__all__: list[str] = ['available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['PackedOperand', 'available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+class PackedOperand:
+    """
+    The right operand of rss_matmul or rss_conv2d in the form that the kernels read, made once for many products.
+    
+    It holds ya + yb and ya, so as many bytes as ya and yb together, and remembers the instruction set it was packed for.
+    It cannot be copied or pickled, and shows nothing but its shape.
+    """
+    def __init__(self, ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], *, isa: str = 'auto') -> None:
+        """
+        ya, yb = y_i, y_{i+1} are party i's replicated share of a matrix [K, N] or a kernel [KH, KW, C, O].
+        """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """
+        Shape of the shared matrix or kernel.
+        """
 def available_isas() -> list[str]:
     """
     The values that `isa` may have here besides "auto", slowest first.
@@ -125,11 +143,23 @@ def rss_conv2d(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[
     
     It is this party's additive share of the convolution of x with w; shapes as in z2k_conv2d, see rss_mul.
     """
+def rss_conv2d_packed(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], w: PackedOperand, out: numpy.typing.NDArray[numpy.uint64], stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0), *, threads: int = 1) -> None:
+    """
+    rss_conv2d with a kernel that was packed before: the same bits.
+    
+    Shapes as in z2k_conv2d.
+    """
 def rss_matmul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """
     out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64, as one product of depth 2 K.
     
     It is this party's additive share of x . y; see rss_mul.
+    """
+def rss_matmul_packed(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], y: PackedOperand, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    rss_matmul with a right operand that was packed before: the same bits.
+    
+    out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64.
     """
 def rss_mul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """

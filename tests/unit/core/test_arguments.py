@@ -36,6 +36,18 @@ CALLS = {
         "wb": array(3, 3, 2, 2),
         "out": array(1, 2, 2, 2),
     },
+    "rss_matmul_packed": {
+        "xa": array(6, 4),
+        "xb": array(6, 4),
+        "y": _core.PackedOperand(array(4, 2), array(4, 2)),
+        "out": array(6, 2),
+    },
+    "rss_conv2d_packed": {
+        "xa": array(1, 4, 4, 2),
+        "xb": array(1, 4, 4, 2),
+        "w": _core.PackedOperand(array(3, 3, 2, 2), array(3, 3, 2, 2)),
+        "out": array(1, 2, 2, 2),
+    },
     "bits_pack": {"x": array(10), "width": 12, "out": array(15, dtype=np.uint8)},
     "bits_unpack": {"data": array(15, dtype=np.uint8), "width": 12, "out": array(10)},
     "bits_to_planes": {"x": array(100), "planes": array(12, 2)},
@@ -174,7 +186,10 @@ def test_threads(name, threads, error):
         call(name, threads=threads)
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name.startswith(("z2k", "field", "rss"))])
+CHOOSING = [name for name in CALLS if name.startswith(("z2k", "field", "rss")) and not name.endswith("_packed")]
+
+
+@pytest.mark.parametrize("name", CHOOSING)
 @pytest.mark.parametrize(
     ("isa", "error"), [("avx1024", ValueError), ("", ValueError), (None, TypeError), (2, TypeError)]
 )
@@ -213,7 +228,7 @@ def test_number_of_planes(count):
         call("bits_to_planes", planes=array(count, 2))
 
 
-@pytest.mark.parametrize("name", ["z2k_conv2d", "field_conv2d", "rss_conv2d", "z2k_sumpool", "field_sumpool"])
+@pytest.mark.parametrize("name", [name for name in CALLS if "conv2d" in name or "sumpool" in name])
 @pytest.mark.parametrize(
     ("stride", "error"),
     [
@@ -231,7 +246,7 @@ def test_stride(name, stride, error):
         call(name, stride=stride)
 
 
-@pytest.mark.parametrize("name", ["z2k_conv2d", "field_conv2d", "rss_conv2d"])
+@pytest.mark.parametrize("name", [name for name in CALLS if "conv2d" in name])
 @pytest.mark.parametrize("padding", [(0, 0), (0, 0, 0, -1), (0, 0, 0, 2**40), None])
 def test_padding(name, padding):
     with pytest.raises(ValueError, match=r"^padding must be"):
