@@ -1,5 +1,5 @@
 // Binds the pseudorandom generator.
-#include <algorithm>
+#include <optional>
 
 #include "bind/arguments.hpp"
 #include "bind/rooms.hpp"
@@ -10,7 +10,11 @@ namespace trine::bind {
 
 namespace {
 
+using prg::Generator;
 using py::arg;
+
+// Fills shorter than this take less time than it takes to let other Python threads in.
+constexpr std::size_t short_fill = 8192;
 
 prg::Key cipher_key(const KeyBytes& given) {
     if (!PyBytes_Check(given.object.ptr())) throw py::type_error("key must be bytes");
@@ -25,56 +29,66 @@ prg::Position position(const Int& stream, const Int& block) {
 
 py::arg_v block_argument() { return py::arg("block") = py::int_(0); }
 
+template <class Fill>
+void run_fill(std::size_t bytes, Fill fill) {
+    std::optional<py::gil_scoped_release> release;
+    if (bytes >= short_fill) release.emplace();
+    fill();
+}
+
 }  // namespace
 
 void add_prg(py::module_& module) {
     const py::kw_only kw_only;
 
-    module.def(
-        "prg_bytes",
-        [](const KeyBytes& key, const Int& stream, const ByteArray& o, const Int& block, const Int& threads) {
-            const auto result = out(o, "out");
-            const prg::Key secret = cipher_key(key);
-            const prg::Position from = position(stream, block);
-            const int count = thread_count(threads);
-            const py::gil_scoped_release release;
-            prg::fill(secret, from, result.data, count);
-        },
-        arg("key"), arg("stream"), arg("out"), kw_only, block_argument(), threads_argument(),
-        "Fills out (uint8, any shape) with the AES-128-CTR keystream of a 16-byte key.\n\n"
-        "Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, "
-        "...\n"
-        "Raises ValueError if the last of them would be beyond 2^64 - 1.");
-
-    module.def(
-        "prg_uint64",
-        [](const KeyBytes& key, const Int& stream, const WordArray& o, const Int& block, const Int& threads) {
-            const Out result = out(o, "out");
-            const prg::Key secret = cipher_key(key);
-            const prg::Position from = position(stream, block);
-            const int count = thread_count(threads);
-            const py::gil_scoped_release release;
-            prg::fill(secret, from, {reinterpret_cast<u8*>(result.data.data()), result.data.size_bytes()},
-                      count);
-        },
-        arg("key"), arg("stream"), arg("out"), kw_only, block_argument(), threads_argument(),
-        "Fills out (uint64, any shape) with the bytes of prg_bytes, read little endian.");
-
-    module.def(
-        "prg_field",
-        [](const KeyBytes& key, const Int& stream, const Int& prime, const WordArray& o, const Int& block) {
-            const Out result = out(o, "out");
-            const prg::Key secret = cipher_key(key);
-            const prg::Position from = position(stream, block);
-            const u64 modulus = integer(prime.object, "prime", 3, (u64{1} << 62) - 1);
-            ring::field::require_modulus(modulus);
-            const py::gil_scoped_release release;
-            prg::fill_field(secret, from, modulus, result.data);
-        },
-        arg("key"), arg("stream"), arg("prime"), arg("out"), kw_only, block_argument(),
-        "Fills out (uint64, any shape) with numbers uniform in [0, prime).\n\n"
-        "They are the words of prg_uint64, cut to the prime's bit length, in order, without those >= prime;\n"
-        "how many words are dropped depends on the keystream alone.");
+    // No operation shows what is inside or copies it.
+    py::class_<Generator>(
+        module, "Prg",
+        "A keyed generator, AES-128-CTR: every stream number gives another keystream.\n\n"
+        "It holds the expanded key, which is wiped when it goes, and can be neither copied nor "
+        "pickled.\n"
+        "Calls from several threads take turns.")
+        .def(py::init([](const KeyBytes& key) { return std::make_unique<Generator>(cipher_key(key)); }),
+             arg("key"), "key has 16 bytes.")
+        .def(
+            "bytes",
+            [](Generator& self, const Int& stream, const ByteArray& o, const Int& block, const Int& threads) {
+                const auto result = out(o, "out");
+                const prg::Position from = position(stream, block);
+                const int count = thread_count(threads);
+                run_fill(result.data.size_bytes(), [&] { self.fill(from, result.data, count); });
+            },
+            arg("stream"), arg("out"), kw_only, block_argument(), threads_argument(),
+            "Fills out (uint8, any shape) with the keystream.\n\n"
+            "Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, "
+            "...\n"
+            "Raises ValueError if the last of them would be beyond 2^64 - 1.")
+        .def(
+            "uint64",
+            [](Generator& self, const Int& stream, const WordArray& o, const Int& block, const Int& threads) {
+                const Out result = out(o, "out");
+                const prg::Position from = position(stream, block);
+                const int count = thread_count(threads);
+                const Bytes bytes{reinterpret_cast<u8*>(result.data.data()), result.data.size_bytes()};
+                run_fill(bytes.size(), [&] { self.fill(from, bytes, count); });
+            },
+            arg("stream"), arg("out"), kw_only, block_argument(), threads_argument(),
+            "Fills out (uint64, any shape) with the same bytes, read little endian.\n\n"
+            "See bytes.")
+        .def(
+            "field",
+            [](Generator& self, const Int& stream, const Int& prime, const WordArray& o, const Int& block) {
+                const Out result = out(o, "out");
+                const prg::Position from = position(stream, block);
+                const u64 modulus = integer(prime.object, "prime", 3, (u64{1} << 62) - 1);
+                ring::field::require_modulus(modulus);
+                run_fill(result.data.size_bytes(), [&] { self.fill_field(from, modulus, result.data); });
+            },
+            arg("stream"), arg("prime"), arg("out"), kw_only, block_argument(),
+            "Fills out (uint64, any shape) with numbers uniform in [0, prime).\n\n"
+            "They are the words of uint64, cut to the prime's bit length, in order, without those >= prime;\n"
+            "how many words are dropped depends on the keystream alone.")
+        .def("__repr__", [](const Generator&) { return "Prg(<secret>)"; });
 }
 
 }  // namespace trine::bind

@@ -1,6 +1,10 @@
 // The pseudorandom generator: AES-128 in counter mode, key and counter given by the caller.
 #pragma once
 
+#include <openssl/types.h>
+
+#include <memory>
+#include <mutex>
 #include <span>
 
 #include "base/span.hpp"
@@ -17,10 +21,25 @@ struct Position {
     u64 block = 0;
 };
 
-void fill(Key key, Position from, Bytes out, int threads);
+struct FreeContext {
+    void operator()(EVP_CIPHER_CTX* context) const;  // wipes the key
+};
+using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-// Uniform in [0, prime): the keystream's 64-bit little-endian words, cut to the prime's bit length, in order,
-// without those that are too large. How many are dropped depends on the keystream alone.
-void fill_field(Key key, Position from, u64 prime, Words out);
+// A key, expanded once for all its fills; calls from several threads take turns.
+class Generator {
+  public:
+    explicit Generator(Key key);
+
+    void fill(Position from, Bytes out, int threads);
+
+    // Uniform in [0, prime): the keystream's 64-bit little-endian words, cut to the prime's bit length, in
+    // order, without those that are too large. How many are dropped depends on the keystream alone.
+    void fill_field(Position from, u64 prime, Words out);
+
+  private:
+    Context context_;
+    std::mutex turn_;
+};
 
 }  // namespace trine::prg

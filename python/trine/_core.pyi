@@ -12,7 +12,40 @@ an element: it may be secret.
 from __future__ import annotations
 import numpy
 import numpy.typing
-__all__: list[str] = ['PackedOperand', 'available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['PackedOperand', 'Prg', 'available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+class Prg:
+    """
+    A keyed generator, AES-128-CTR: every stream number gives another keystream.
+    
+    It holds the expanded key, which is wiped when it goes, and can be neither copied nor pickled.
+    Calls from several threads take turns.
+    """
+    def __init__(self, key: bytes) -> None:
+        """
+        key has 16 bytes.
+        """
+    def __repr__(self) -> str:
+        ...
+    def bytes(self, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
+        """
+        Fills out (uint8, any shape) with the keystream.
+        
+        Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, ...
+        Raises ValueError if the last of them would be beyond 2^64 - 1.
+        """
+    def field(self, stream: int, prime: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0) -> None:
+        """
+        Fills out (uint64, any shape) with numbers uniform in [0, prime).
+        
+        They are the words of uint64, cut to the prime's bit length, in order, without those >= prime;
+        how many words are dropped depends on the keystream alone.
+        """
+    def uint64(self, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
+        """
+        Fills out (uint64, any shape) with the same bytes, read little endian.
+        
+        See bytes.
+        """
 class PackedOperand:
     """
     The right operand of rss_matmul or rss_conv2d in the form that the kernels read, made once for many products.
@@ -112,24 +145,6 @@ def field_sumpool(x: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.
     out[N, OH, OW, C] = the sums modulo prime over windows (height, width) of x[N, H, W, C], `stride` apart.
     
     A window that does not fit is left out: OH = (H - window height) // stride height + 1, likewise OW.
-    """
-def prg_bytes(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
-    """
-    Fills out (uint8, any shape) with the AES-128-CTR keystream of a 16-byte key.
-    
-    Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, ...
-    Raises ValueError if the last of them would be beyond 2^64 - 1.
-    """
-def prg_field(key: bytes, stream: int, prime: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0) -> None:
-    """
-    Fills out (uint64, any shape) with numbers uniform in [0, prime).
-    
-    They are the words of prg_uint64, cut to the prime's bit length, in order, without those >= prime;
-    how many words are dropped depends on the keystream alone.
-    """
-def prg_uint64(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
-    """
-    Fills out (uint64, any shape) with the bytes of prg_bytes, read little endian.
     """
 def rss_and(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """

@@ -39,12 +39,12 @@ class Prg:
     (True, False)
     """
 
-    __slots__ = ("_key", "_stream")
+    __slots__ = ("_keyed", "_stream")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise InputError(f"a PRG key has {KEY_BYTES} bytes, not {len(key)}")
-        self._key = bytes(key)
+        self._keyed = _core.Prg(bytes(key))
         self._stream = 0
 
     @classmethod
@@ -55,13 +55,13 @@ class Prg:
     def uint64(self, shape: Shape) -> NDArray[np.uint64]:
         """Uniform elements of Z_2^64, shape as given."""
         out = np.empty(shape, np.uint64)
-        _core.prg_uint64(self._key, self._next_stream(), out)
+        self._keyed.uint64(self._next_stream(), out)
         return out
 
     def field(self, shape: Shape, prime: int) -> NDArray[np.uint64]:
         """Uniform residues in [0, prime), by rejection, shape as given."""
         out = np.empty(shape, np.uint64)
-        _core.prg_field(self._key, self._next_stream(), prime, out)
+        self._keyed.field(self._next_stream(), prime, out)
         return out
 
     def _next_stream(self) -> int:
