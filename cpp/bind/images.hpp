@@ -6,7 +6,13 @@
 
 namespace trine::bind {
 
-inline MatmulShape matmul_shape(const In& a, const In& b, const Out& output) {
+// What a right operand is called and how large it is, packed or not.
+struct Operand {
+    std::string name;
+    Shape shape;
+};
+
+inline MatmulShape matmul_shape(const In& a, const Operand& b, const Out& output) {
     require_dimensions(a.name, a.shape, 2, "[M, K]");
     require_dimensions(b.name, b.shape, 2, "[K, N]");
     require_shape(b.name, b.shape, {a.shape[1], b.shape[1]}, a.name + " has the shape " + to_string(a.shape));
@@ -15,7 +21,11 @@ inline MatmulShape matmul_shape(const In& a, const In& b, const Out& output) {
     return {a.shape[0], a.shape[1], b.shape[1]};
 }
 
-inline ConvShape conv_shape(const In& x, const In& w, const Out& output, const IntPair& stride,
+inline MatmulShape matmul_shape(const In& a, const In& b, const Out& output) {
+    return matmul_shape(a, Operand{b.name, b.shape}, output);
+}
+
+inline ConvShape conv_shape(const In& x, const Operand& w, const Out& output, const IntPair& stride,
                             const IntQuad& padding) {
     require_dimensions(x.name, x.shape, 4, "[N, H, W, C]");
     require_dimensions(w.name, w.shape, 4, "[KH, KW, C, O]");
@@ -34,6 +44,11 @@ inline ConvShape conv_shape(const In& x, const In& w, const Out& output, const I
     require_shape(output.name, output.shape,
                   {shape.batch, shape.out_height(), shape.out_width(), shape.filters}, "[N, OH, OW, O]");
     return shape;
+}
+
+inline ConvShape conv_shape(const In& x, const In& w, const Out& output, const IntPair& stride,
+                            const IntQuad& padding) {
+    return conv_shape(x, Operand{w.name, w.shape}, output, stride, padding);
 }
 
 inline PoolShape pool_shape(const In& x, const Out& output, const IntPair& window, const IntPair& stride) {

@@ -1,4 +1,6 @@
 // Binds each party's local half of products and comparisons.
+#include <pybind11/stl.h>
+
 #include "bind/arguments.hpp"
 #include "bind/images.hpp"
 #include "bind/rooms.hpp"
@@ -77,6 +79,94 @@ void add_products(py::module_& module) {
         "the depth.\n\n"
         "It is this party's additive share of the convolution of x with w; shapes as in z2k_conv2d, see "
         "rss_mul.");
+}
+
+// [ya + yb ; ya] for products of doubled depth, with the shape of the shared matrix or kernel.
+struct PackedShares {
+    Shape shape;
+    ring::PackedOperand operand;
+};
+using Packed = Given<"PackedOperand">;
+using Dimensions = Given<"tuple[int, ...]">;
+
+Shape operand_shape(const In& ya, const In& yb) {
+    if (ya.shape.size() != 4) require_dimensions(ya.name, ya.shape, 2, "[K, N] or [KH, KW, C, O]");
+    require_shape(yb.name, yb.shape, ya.shape, "that of " + ya.name);
+    return ya.shape;
+}
+
+const PackedShares& packed(const Packed& given, const char* name) {
+    if (!py::isinstance<PackedShares>(given.object))
+        throw py::type_error(std::string(name) + " must be a PackedOperand, not " +
+                             py::cast<std::string>(py::type::of(given.object).attr("__name__")));
+    return py::cast<const PackedShares&>(given.object);
+}
+
+void add_packed_products(py::module_& module) {
+    const py::kw_only kw_only;
+
+    // No operation shows what is inside or copies it.
+    py::class_<PackedShares>(
+        module, "PackedOperand",
+        "The right operand of rss_matmul or rss_conv2d in the form that the kernels read, "
+        "made once for many products.\n\n"
+        "It holds ya + yb and ya, so as many bytes as ya and yb together, and remembers the "
+        "instruction set it was packed for.\n"
+        "It cannot be copied or pickled, and shows nothing but its shape.")
+        .def(py::init([](const WordArray& ya, const WordArray& yb, const Text& isa) {
+                 const In y0 = in(ya, "ya"), y1 = in(yb, "yb");
+                 const Shape shape = operand_shape(y0, y1);
+                 const Isa path = how_to_run(isa, {py::int_(1)}).isa;
+                 const py::gil_scoped_release release;
+                 const std::size_t columns = shape.back();
+                 std::size_t depth = 1;
+                 for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) depth *= shape[axis];
+                 return new PackedShares{shape, rss::pack(y0.data, y1.data, depth, columns, path)};
+             }),
+             arg("ya"), arg("yb"), kw_only, isa_argument(),
+             "ya, yb = y_i, y_{i+1} are party i's replicated share of a matrix [K, N] or a kernel [KH, KW, "
+             "C, O].")
+        .def_property_readonly(
+            "shape", [](const PackedShares& self) { return Dimensions{py::tuple(py::cast(self.shape))}; },
+            "Shape of the shared matrix or kernel.")
+        .def("__repr__", [](const PackedShares& self) { return "PackedOperand" + to_string(self.shape); });
+
+    module.def(
+        "rss_matmul_packed",
+        [](const WordArray& xa, const WordArray& xb, const Packed& y, const WordArray& o,
+           const Int& threads) {
+            const In x0 = in(xa, "xa"), x1 = in(xb, "xb");
+            const PackedShares& right = packed(y, "y");
+            const Out result = out(o, "out");
+            const MatmulShape shape = matmul_shape(x0, Operand{"y", right.shape}, result);
+            require_shape("xb", x1.shape, x0.shape, "that of xa");
+            for (const In* input : {&x0, &x1}) require_apart(result, *input);
+            const int count = thread_count(threads);
+            const py::gil_scoped_release release;
+            rss::matmul(x0.data, x1.data, right.operand, shape, result.data, count);
+        },
+        arg("xa"), arg("xb"), arg("y"), arg("out"), kw_only, threads_argument(),
+        "rss_matmul with a right operand that was packed before: the same bits.\n\n"
+        "out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64.");
+
+    module.def(
+        "rss_conv2d_packed",
+        [](const WordArray& xa, const WordArray& xb, const Packed& w, const WordArray& o,
+           const IntPair& stride, const IntQuad& padding, const Int& threads) {
+            const In x0 = in(xa, "xa"), x1 = in(xb, "xb");
+            const PackedShares& right = packed(w, "w");
+            const Out result = out(o, "out");
+            const ConvShape shape = conv_shape(x0, Operand{"w", right.shape}, result, stride, padding);
+            require_shape("xb", x1.shape, x0.shape, "that of xa");
+            for (const In* input : {&x0, &x1}) require_apart(result, *input);
+            const int count = thread_count(threads);
+            const py::gil_scoped_release release;
+            rss::conv2d(x0.data, x1.data, right.operand, shape, result.data, count);
+        },
+        arg("xa"), arg("xb"), arg("w"), arg("out"), stride_argument(), padding_argument(), kw_only,
+        threads_argument(),
+        "rss_conv2d with a kernel that was packed before: the same bits.\n\n"
+        "Shapes as in z2k_conv2d.");
 }
 
 void add_comparison(py::module_& module) {
@@ -167,6 +257,7 @@ void add_comparison(py::module_& module) {
 
 void add_mpc(py::module_& module) {
     add_products(module);
+    add_packed_products(module);
     add_comparison(module);
 }
 

@@ -14,17 +14,21 @@ using py::arg;
 using ring::bits::packed_bytes;
 using ring::bits::plane_words;
 
-// A message of `width` bits for each of the elements of `elements`.
-View<u8> message_for(const ByteArray& given, const Out& elements, std::size_t width) {
+// A message of `width` bits for each of the elements of `elements`, apart from all inputs.
+View<u8> message_for(const ByteArray& given, const Out& elements, std::size_t width,
+                     std::initializer_list<const In*> inputs) {
     const auto message = out(given, "message");
     require_shape("message", message.shape, {packed_bytes(elements.data.size(), width)},
                   "ceil(n * width / 8)");
+    for (const In* input : inputs) require_apart(message, *input);
+    require_apart(message, In{elements.name, elements.shape, elements.data});
     return message;
 }
 
 In plane_for(const WordArray& given, const char* name, const Out& elements) {
     const In plane = in(given, name);
     require_shape(name, plane.shape, {plane_words(elements.data.size())}, "a bit for each element");
+    require_apart(elements, plane);
     return plane;
 }
 
@@ -48,7 +52,7 @@ void add_rounds(py::module_& module) {
             require_elementwise(result, {&factor, &mask}, InPlace::yes);
             const In bits = plane_for(plane, "plane", result);
             const std::size_t size = bits_argument(width, "width", 1, 64);
-            const auto message = message_for(m, result, size);
+            const auto message = message_for(m, result, size, {&factor, &bits, &mask});
             const bool as_signs = flag(signs, "signs");
             const Isa path = isa_of(isa);
             const py::gil_scoped_release release;
@@ -70,7 +74,7 @@ void add_rounds(py::module_& module) {
             const std::size_t from = bits_argument(bits, "bits", 1, 64);
             const std::size_t by = bits_argument(shift, "shift", 0, from - 1);
             const std::size_t size = bits_argument(width, "width", 1, 64);
-            const auto message = message_for(m, result, size);
+            const auto message = message_for(m, result, size, {&value, &mask});
             const Isa path = isa_of(isa);
             const py::gil_scoped_release release;
             rounds::share_upper(value.data, from, by, mask.data, size, result.data, message.data, path);
@@ -90,6 +94,7 @@ void add_rounds(py::module_& module) {
             const In flips = plane_for(flip, "flip", result);
             const In tops = in(top, "top");
             if (!tops.data.empty()) require_shape("top", tops.shape, flips.shape, "that of flip, or empty");
+            require_apart(result, tops);
             const std::size_t by = bits_argument(shift, "shift", 0, 63);
             const Isa path = isa_of(isa);
             const py::gil_scoped_release release;
@@ -109,7 +114,7 @@ void add_rounds(py::module_& module) {
             const Out result = out(o, "out");
             require_elementwise(result, {&x0, &x1, &y0, &y1, &mask}, InPlace::yes);
             const std::size_t size = bits_argument(width, "width", 1, 64);
-            const auto message = message_for(m, result, size);
+            const auto message = message_for(m, result, size, {&x0, &x1, &y0, &y1, &mask});
             const Isa path = isa_of(isa);
             const py::gil_scoped_release release;
             rounds::multiply(x0.data, x1.data, y0.data, y1.data, mask.data, size, result.data, message.data,

@@ -1,9 +1,10 @@
 // The pseudorandom generator: AES-128 in counter mode, key and counter given by the caller.
 #pragma once
 
-#include <openssl/evp.h>
+#include <openssl/types.h>
 
 #include <memory>
+#include <mutex>
 #include <span>
 
 #include "base/span.hpp"
@@ -20,23 +21,25 @@ struct Position {
     u64 block = 0;
 };
 
-// The keystream of one key, read on from a position. Setting the key up costs far more than going elsewhere.
+struct FreeContext {
+    void operator()(EVP_CIPHER_CTX* context) const;  // wipes the key
+};
+using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+
+// A key, expanded once for all its fills; calls from several threads take turns.
 class Keystream {
   public:
     explicit Keystream(Key key);
-    void seek(Position from);
-    // Goes on where the last call ended, so long as that was at the end of a block.
-    void next(Bytes out);
+
+    void fill(Position from, Bytes out, int threads);
+
+    // Uniform in [0, prime): the keystream's 64-bit little-endian words, cut to the prime's bit length, in
+    // order, without those that are too large. How many are dropped depends on the keystream alone.
+    void fill_field(Position from, u64 prime, Words out);
 
   private:
-    std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context_;  // freeing it wipes the key
+    Context context_;
+    std::mutex turn_;
 };
-
-void fill(Key key, Position from, Bytes out, int threads);
-
-// Uniform in [0, prime): the keystream's 64-bit little-endian words, cut to the prime's bit length, in order,
-// without those that are too large. How many are dropped depends on the keystream alone.
-void fill_field(Key key, Position from, u64 prime, Words out);
-void fill_field(Keystream& keystream, Position from, u64 prime, Words out);
 
 }  // namespace trine::prg

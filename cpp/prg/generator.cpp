@@ -30,10 +30,10 @@ void Generator::each(std::size_t width, std::size_t count, Use use) {
     alignas(64) u8 buffer[chunk * widest];
     const u64 mask = ~u64{0} >> (64 - width);
     const std::size_t size = width <= 8 ? 1 : width <= 16 ? 2 : width <= 32 ? 4 : 8;
-    keystream_.seek({stream_++});
+    const u64 stream = stream_++;
     for (std::size_t begin = 0; begin < count; begin += chunk) {
         const std::size_t here = std::min(chunk, count - begin);
-        keystream_.next({buffer, here * size});
+        keystream_.fill({stream, begin * size / block_bytes}, {buffer, here * size}, 1);
         if (size == 1)
             use_as<u8>(buffer, begin, here, mask, use);
         else if (size == 2)
@@ -48,8 +48,7 @@ void Generator::each(std::size_t width, std::size_t count, Use use) {
 
 void Generator::draw(std::size_t width, Words out) {
     if (width == 64) {
-        keystream_.seek({stream_++});
-        keystream_.next({reinterpret_cast<u8*>(out.data()), out.size_bytes()});
+        keystream_.fill({stream_++}, {reinterpret_cast<u8*>(out.data()), out.size_bytes()}, 1);
         return;
     }
     each(width, out.size(), [out = out.data()](std::size_t i, u64 number) { out[i] = number; });

@@ -20,7 +20,7 @@ class Generator {
     void subtract(std::size_t width, Words out);
     void exclusive_or(Words out);
 
-    void draw_field(u64 prime, Words out) { fill_field(keystream_, {stream_++}, prime, out); }
+    void draw_field(u64 prime, Words out) { keystream_.fill_field({stream_++}, prime, out); }
 
   private:
     template <class Use>

@@ -12,6 +12,8 @@ class Patches final : public BlockSource {
     Block read(Range rows, Range columns, u64* scratch, std::size_t stride) const override;
 
   private:
+    void read_line(const u64* line, Range out_x, Range run, u64* to, std::size_t stride) const;
+
     const u64* images_;
     ConvShape shape_;
     std::size_t out_height_, out_width_;

@@ -7,6 +7,7 @@
 #include "base/check.hpp"
 #include "base/parallel.hpp"
 #include "ring/avx2.hpp"
+#include "ring/avx512ifma.hpp"
 #include "ring/conv.hpp"
 #include "ring/modulus.hpp"
 #include "ring/sums.hpp"
@@ -89,10 +90,32 @@ class LimbKernel final : public GemmKernel {
     static constexpr std::size_t rows_ = avx2::field_tile_rows, columns_ = avx2::field_tile_columns;
     Modulus modulus_;
 };
+
+// For primes below 2^52: the halves of whole products, summed in 64-bit lanes.
+class IfmaKernel final : public GemmKernel {
+  public:
+    static bool fits(u64 prime) { return prime >> avx512ifma::element_bits == 0; }
+
+    explicit IfmaKernel(u64 prime) : GemmKernel(rows_, columns_, avx512ifma::depth), modulus_(prime) {}
+
+    void multiply(const Tile& tile) const override {
+        u64 low[rows_][columns_], high[rows_][columns_];
+        avx512ifma::products(tile, low[0], high[0]);
+        write(tile, modulus_, [&](std::size_t i, std::size_t j) {
+            return low[i][j] + (u128{high[i][j]} << avx512ifma::element_bits);
+        });
+    }
+
+  private:
+    static constexpr std::size_t rows_ = avx512ifma::tile_rows, columns_ = avx512ifma::tile_columns;
+    Modulus modulus_;
+};
 #endif
 
 void multiply(const BlockSource& a, const BlockSource& b, MatmulShape shape, u64 prime, Words out, Run run) {
 #ifdef TRINE_X86
+    if (run.isa == Isa::avx512 && has_avx512_ifma() && IfmaKernel::fits(prime))
+        return gemm(IfmaKernel(prime), shape, a, b, out.data(), run.threads);
     if (run.isa >= Isa::avx2 && LimbKernel::fits(prime))
         return gemm(LimbKernel(prime), shape, a, b, out.data(), run.threads);
 #endif

@@ -14,12 +14,45 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'prg_bytes', 'prg_field', 'prg_uint64', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+class Keystream:
+    """
+    The keystreams of one key, AES-128-CTR: every stream number gives another keystream.
+    
+    It holds the expanded key, which is wiped when it goes, and can be neither copied nor pickled.
+    Calls from several threads take turns.
+    """
+    def __init__(self, key: bytes) -> None:
+        """
+        key has 16 bytes.
+        """
+    def __repr__(self) -> str:
+        ...
+    def bytes(self, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
+        """
+        Fills out (uint8, any shape) with the keystream.
+        
+        Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, ...
+        Raises ValueError if the last of them would be beyond 2^64 - 1.
+        """
+    def field(self, stream: int, prime: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0) -> None:
+        """
+        Fills out (uint64, any shape) with numbers uniform in [0, prime).
+        
+        They are the words of uint64, cut to the prime's bit length, in order, without those >= prime;
+        how many words are dropped depends on the keystream alone.
+        """
+    def uint64(self, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
+        """
+        Fills out (uint64, any shape) with the same bytes, read little endian.
+        
+        See bytes.
+        """
 class Generator:
     """
     Draws from one 16-byte key; each opens the key's next stream, so no position is used twice.
     
-    See prg_bytes for the keystream. Holds a secret: not to be copied, printed or pickled. One thread at a time.
+    See Keystream. Holds a secret: not to be copied, printed or pickled. One thread at a time.
     """
     def __init__(self, key: bytes) -> None:
         ...
@@ -32,7 +65,7 @@ class Generator:
         """
     def draw_field(self, prime: int, out: numpy.typing.NDArray[numpy.uint64]) -> None:
         """
-        Fills out (uint64, any shape) as prg_field does.
+        Fills out (uint64, any shape) as Keystream.field does.
         """
     def exclusive_or(self, out: numpy.typing.NDArray[numpy.uint64]) -> None:
         """
@@ -46,6 +79,24 @@ class Generator:
     def draws(self) -> int:
         """
         Draws so far: the number of the next one's stream.
+        """
+class PackedOperand:
+    """
+    The right operand of rss_matmul or rss_conv2d in the form that the kernels read, made once for many products.
+    
+    It holds ya + yb and ya, so as many bytes as ya and yb together, and remembers the instruction set it was packed for.
+    It cannot be copied or pickled, and shows nothing but its shape.
+    """
+    def __init__(self, ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], *, isa: str = 'auto') -> None:
+        """
+        ya, yb = y_i, y_{i+1} are party i's replicated share of a matrix [K, N] or a kernel [KH, KW, C, O].
+        """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """
+        Shape of the shared matrix or kernel.
         """
 class TlsContext:
     """
@@ -270,24 +321,6 @@ def frame_unpack(header: bytes) -> tuple[int, int, int, int]:
     
     Raises ProtocolError unless every field is as it must be.
     """
-def prg_bytes(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
-    """
-    Fills out (uint8, any shape) with the AES-128-CTR keystream of a 16-byte key.
-    
-    Its 16-byte blocks are AES(key, stream || i), both 64-bit big endian, for i = block, block + 1, ...
-    Raises ValueError if the last of them would be beyond 2^64 - 1.
-    """
-def prg_field(key: bytes, stream: int, prime: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0) -> None:
-    """
-    Fills out (uint64, any shape) with numbers uniform in [0, prime).
-    
-    They are the words of prg_uint64, cut to the prime's bit length, in order, without those >= prime;
-    how many words are dropped depends on the keystream alone.
-    """
-def prg_uint64(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint64], *, block: int = 0, threads: int = 1) -> None:
-    """
-    Fills out (uint64, any shape) with the bytes of prg_bytes, read little endian.
-    """
 def round_multiply(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], zero: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
     """
     out = xa * (ya + yb) + xb * ya + zero: this party's masked part of x * y; message is out, packed.
@@ -332,11 +365,23 @@ def rss_conv2d(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[
     
     It is this party's additive share of the convolution of x with w; shapes as in z2k_conv2d, see rss_mul.
     """
+def rss_conv2d_packed(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], w: PackedOperand, out: numpy.typing.NDArray[numpy.uint64], stride: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (0, 0, 0, 0), *, threads: int = 1) -> None:
+    """
+    rss_conv2d with a kernel that was packed before: the same bits.
+    
+    Shapes as in z2k_conv2d.
+    """
 def rss_matmul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """
     out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64, as one product of depth 2 K.
     
     It is this party's additive share of x . y; see rss_mul.
+    """
+def rss_matmul_packed(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], y: PackedOperand, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+    """
+    rss_matmul with a right operand that was packed before: the same bits.
+    
+    out[M, N] = xa[M, K] . (ya + yb)[K, N] + xb . ya modulo 2^64.
     """
 def rss_mul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """

@@ -12,15 +12,18 @@ from trine.net import Bytes
 from trine.ring.pack import pack, packed_size, unpack
 
 __all__ = [
+    "PackedOperand",
     "add_public",
     "conv2d_shape",
     "local_conv2d",
     "local_matmul",
     "local_product",
     "multiply",
+    "pack_operand",
     "reshare",
 ]
 
+PackedOperand = _core.PackedOperand
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
 
@@ -42,13 +45,26 @@ def local_product(x: Replicated, y: Replicated) -> Ring:
     return out
 
 
-def local_matmul(x: Replicated, y: Replicated) -> Ring:
+def pack_operand(y: Replicated) -> PackedOperand:
+    """A shared matrix (K, N) or kernel (KH, KW, C, O) in the form that the kernels read; local.
+
+    For operands that stay the same for many products, such as weights: :func:`local_matmul` and :func:`local_conv2d`
+    take the result in the place of ``y`` or ``w`` and leave the same bits. It holds as many bytes as the share does,
+    shows nothing but its ``shape`` and cannot be pickled.
+    """
+    return PackedOperand(np.ascontiguousarray(y.a), np.ascontiguousarray(y.b))
+
+
+def local_matmul(x: Replicated, y: Replicated | PackedOperand) -> Ring:
     """This party's additive part of the matrix product (M, K) @ (K, N), as one product of depth 2K; local."""
     if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[0]:
         raise ShapeError(f"cannot multiply matrices of shapes {x.shape} and {y.shape}")
-    xa, xb, ya, yb = (np.ascontiguousarray(s) for s in (x.a, x.b, y.a, y.b))
+    xa, xb = np.ascontiguousarray(x.a), np.ascontiguousarray(x.b)
     out = np.empty((x.shape[0], y.shape[1]), np.uint64)
-    _core.rss_matmul(xa, xb, ya, yb, out)
+    if isinstance(y, PackedOperand):
+        _core.rss_matmul_packed(xa, xb, y, out)
+    else:
+        _core.rss_matmul(xa, xb, np.ascontiguousarray(y.a), np.ascontiguousarray(y.b), out)
     return out
 
 
@@ -67,17 +83,22 @@ def conv2d_shape(x: tuple[int, ...], w: tuple[int, ...], stride: Pair, padding: 
     return x[0], height // stride[0] + 1, width // stride[1] + 1, w[3]
 
 
-def local_conv2d(x: Replicated, w: Replicated, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)) -> Ring:
+def local_conv2d(
+    x: Replicated, w: Replicated | PackedOperand, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)
+) -> Ring:
     """This party's additive part of a two-dimensional convolution (cross-correlation, as in every ML library); local.
 
     Args:
         x: images (N, H, W, C).
-        w: kernels (KH, KW, C, O).
+        w: kernels (KH, KW, C, O), packed or not.
         padding: zeros added at the top, bottom, left, right.
     """
     out = np.empty(conv2d_shape(x.shape, w.shape, stride, padding), np.uint64)
-    xa, xb, wa, wb = (np.ascontiguousarray(s) for s in (x.a, x.b, w.a, w.b))
-    _core.rss_conv2d(xa, xb, wa, wb, out, stride, padding)
+    xa, xb = np.ascontiguousarray(x.a), np.ascontiguousarray(x.b)
+    if isinstance(w, PackedOperand):
+        _core.rss_conv2d_packed(xa, xb, w, out, stride, padding)
+    else:
+        _core.rss_conv2d(xa, xb, np.ascontiguousarray(w.a), np.ascontiguousarray(w.b), out, stride, padding)
     return out
 
 

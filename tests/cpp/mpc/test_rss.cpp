@@ -87,4 +87,31 @@ TEST(Rss, ConvSharesTheConvolution) {
         }
 }
 
+TEST(Rss, PackedOperandsGiveTheSameBits) {
+    for (const MatmulShape shape : test::matmul_shapes)
+        for (const auto run : test::all_runs()) {
+            const std::size_t x_size = shape.rows * shape.depth, y_size = shape.depth * shape.columns;
+            const Array xa = random_words(x_size, 1), xb = random_words(x_size, 2);
+            const Array ya = random_words(y_size, 3), yb = random_words(y_size, 4);
+            Array plain(shape.rows * shape.columns, 99), packed(plain.size(), 98);
+            rss::matmul(xa, xb, ya, yb, shape, plain, run);
+            const ring::PackedOperand y = rss::pack(ya, yb, shape.depth, shape.columns, run.isa);
+            rss::matmul(xa, xb, y, shape, packed, run.threads);
+            ASSERT_EQ(packed, plain);
+        }
+    for (const ConvShape& s : test::conv_shapes)
+        for (const auto run : test::all_runs()) {
+            const MatmulShape product = s.matmul();
+            const std::size_t x_size = s.batch * s.height * s.width * s.channels;
+            const std::size_t w_size = product.depth * product.columns;
+            const Array xa = random_words(x_size, 1), xb = random_words(x_size, 2);
+            const Array wa = random_words(w_size, 3), wb = random_words(w_size, 4);
+            Array plain(product.rows * product.columns, 99), packed(plain.size(), 98);
+            rss::conv2d(xa, xb, wa, wb, s, plain, run);
+            const ring::PackedOperand w = rss::pack(wa, wb, product.depth, product.columns, run.isa);
+            rss::conv2d(xa, xb, w, s, packed, run.threads);
+            ASSERT_EQ(packed, plain);
+        }
+}
+
 }  // namespace trine::mpc

@@ -1,7 +1,9 @@
-// The generator, against NIST's vectors and against itself started elsewhere.
+// The keystream, against NIST's vectors and against itself started elsewhere.
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
+#include <thread>
 
 #include "prg/aes_ctr.hpp"
 #include "reference.hpp"
@@ -21,45 +23,76 @@ constexpr u8 nist_output[64] = {0xec, 0x8c, 0xdf, 0x73, 0x98, 0x60, 0x7c, 0xb0, 
 constexpr Position nist_counter = {0xf0f1f2f3f4f5f6f7, 0xf8f9fafbfcfdfeff};
 
 TEST(AesCtr, NistVectors) {
+    Keystream keystream{Key(nist_key)};
     for (std::size_t size = 0; size <= 64; ++size) {
         std::vector<u8> out(size);
-        fill(Key(nist_key), nist_counter, out, 1);
+        keystream.fill(nist_counter, out, 1);
         EXPECT_TRUE(std::equal(out.begin(), out.end(), nist_output));
     }
 }
 
 TEST(AesCtr, StartsAtAnyBlockAndOnAnyThread) {
+    Keystream keystream{Key(nist_key)};
     std::vector<u8> whole(3'000'007);
-    fill(Key(nist_key), {7}, whole, 1);
+    keystream.fill({7}, whole, 1);
     std::vector<u8> threaded(whole.size());
-    fill(Key(nist_key), {7}, threaded, 5);
+    keystream.fill({7}, threaded, 5);
     EXPECT_EQ(threaded, whole);
     constexpr std::size_t skipped = 16'000;
     std::vector<u8> tail(whole.size() - skipped);
-    fill(Key(nist_key), {7, 1000}, tail, 1);
+    keystream.fill({7, 1000}, tail, 1);
     EXPECT_TRUE(std::equal(tail.begin(), tail.end(), whole.begin() + skipped));
 }
 
+TEST(AesCtr, FillsDoNotDependOnTheOnesBefore) {
+    Keystream keystream{Key(nist_key)};
+    std::vector<u8> first(100), other(1'000'000), again(100);
+    keystream.fill({7, 3}, first, 1);
+    keystream.fill({8}, other, 4);
+    keystream.fill({7, 3}, again, 1);
+    EXPECT_EQ(again, first);
+}
+
+TEST(AesCtr, ThreadsTakeTurns) {
+    Keystream keystream{Key(nist_key)};
+    std::vector<u8> expected(5000);
+    keystream.fill({7}, expected, 1);
+    std::atomic<int> wrong = 0;
+    const auto work = [&] {
+        std::vector<u8> out(expected.size());
+        for (int i = 0; i < 200; ++i) {
+            keystream.fill({7}, out, 1);
+            wrong += out != expected;
+        }
+    };
+    std::thread other(work);
+    work();
+    other.join();
+    EXPECT_EQ(wrong, 0);
+}
+
 TEST(AesCtr, NeverRunsIntoTheNextStream) {
+    Keystream keystream{Key(nist_key)};
     std::vector<u8> out(32);
-    EXPECT_NO_THROW(fill(Key(nist_key), {7, ~u64{0} - 1}, out, 1));
-    EXPECT_THROW(fill(Key(nist_key), {7, ~u64{0}}, out, 1), std::invalid_argument);
-    EXPECT_NO_THROW(fill(Key(nist_key), {7, ~u64{0}}, Bytes(out).first(16), 1));
-    EXPECT_NO_THROW(fill(Key(nist_key), {7, ~u64{0}}, {}, 1));
+    EXPECT_NO_THROW(keystream.fill({7, ~u64{0} - 1}, out, 1));
+    EXPECT_THROW(keystream.fill({7, ~u64{0}}, out, 1), std::invalid_argument);
+    EXPECT_NO_THROW(keystream.fill({7, ~u64{0}}, Bytes(out).first(16), 1));
+    EXPECT_NO_THROW(keystream.fill({7, ~u64{0}}, {}, 1));
     std::vector<u64> words(1000);
-    EXPECT_THROW(fill_field(Key(nist_key), {7, ~u64{0} - 100}, 3, words), std::invalid_argument);
+    EXPECT_THROW(keystream.fill_field({7, ~u64{0} - 100}, 3, words), std::invalid_argument);
 }
 
 TEST(AesCtr, FieldKeepsTheWordsBelowThePrimeInOrder) {
+    Keystream keystream{Key(nist_key)};
     for (const u64 prime :
          {u64{3}, u64{5}, u64{65537}, u64{78090573363827}, (u64{1} << 61) - 1, (u64{1} << 62) - 57})
         for (const std::size_t count : {0u, 1u, 511u, 512u, 3000u}) {
             std::vector<u64> words(4 * count + 64), out(count, 99), expected;
-            fill(Key(nist_key), {9, 2}, {reinterpret_cast<u8*>(words.data()), words.size() * 8}, 1);
+            keystream.fill({9, 2}, {reinterpret_cast<u8*>(words.data()), words.size() * 8}, 1);
             const u64 mask = std::bit_ceil(prime) - 1;
             for (const u64 word : words)
                 if ((word & mask) < prime && expected.size() < count) expected.push_back(word & mask);
-            fill_field(Key(nist_key), {9, 2}, prime, out);
+            keystream.fill_field({9, 2}, prime, out);
             EXPECT_EQ(out, expected) << prime;
         }
 }

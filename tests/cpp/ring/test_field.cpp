@@ -6,9 +6,17 @@ namespace trine::ring {
 
 using test::Array, test::random_words;
 
-// The smallest, the seed's, both sides of where two limbs stop being enough, and the largest.
-constexpr u64 primes[] = {
-    3, 5, 78090573363827, (u64{1} << 50) - 27, (u64{1} << 50) + 55, (u64{1} << 61) - 1, (u64{1} << 62) - 57};
+// The smallest, the seed's, both sides of where two limbs and where 52 bits stop being enough, and the
+// largest.
+constexpr u64 primes[] = {3,
+                          5,
+                          78090573363827,
+                          (u64{1} << 50) - 27,
+                          (u64{1} << 50) + 55,
+                          (u64{1} << 52) - 47,
+                          (u64{1} << 52) + 21,
+                          (u64{1} << 61) - 1,
+                          (u64{1} << 62) - 57};
 
 TEST(Field, Elementwise) {
     for (const u64 q : primes)
@@ -44,13 +52,13 @@ TEST(Field, Matmul) {
 }
 
 TEST(Field, MatmulOfTheLargestResidues) {
-    const MatmulShape shape{5, 1500, 5};
+    const MatmulShape shape{5, 2500, 5};
     for (const u64 q : primes) {
         const Array a(shape.rows * shape.depth, q - 1), b(shape.depth * shape.columns, q - 1);
         for (const auto run : test::all_runs()) {
             Array out(shape.rows * shape.columns);
             field::matmul(a, b, shape, q, out, run);
-            EXPECT_EQ(out, Array(out.size(), 1500 % q));
+            EXPECT_EQ(out, Array(out.size(), 2500 % q));
         }
     }
 }

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trine.errors import ShapeError
-from trine.mpc.arithmetic import local_conv2d, local_matmul, multiply, reshare
+from trine.mpc.arithmetic import local_conv2d, local_matmul, multiply, pack_operand, reshare
 
 RNG = np.random.default_rng(2)
 
@@ -38,18 +38,25 @@ def test_reshare_keeps_the_value_modulo_its_width(three, width):
     assert np.array_equal(three.run(multiply, three.share(x), three.share(y), width, width=width), expected)
 
 
-def test_matmul(three):
+operands = pytest.mark.parametrize("operand", [lambda y: y, pack_operand], ids=["plain", "packed"])
+
+
+@operands
+def test_matmul(three, operand):
     x, y = words(5, 7), words(7, 3)
-    part = three.session.each(lambda party, a, b: local_matmul(a, b), three.share(x), three.share(y))
+    part = three.session.each(lambda party, a, b: local_matmul(a, operand(b)), three.share(x), three.share(y))
     assert np.array_equal(three.run(reshare, part), x @ y)
     with pytest.raises(ShapeError, match=r"\(5, 7\) and \(5, 7\)"):
-        three.session.each(lambda party, a, b: local_matmul(a, b), three.share(x), three.share(x))
+        three.session.each(lambda party, a, b: local_matmul(a, operand(b)), three.share(x), three.share(x))
 
 
+@operands
 @pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0, 0, 0)), ((2, 3), (1, 0, 2, 1))])
-def test_conv2d(three, stride, padding):
+def test_conv2d(three, operand, stride, padding):
     x, w = words(2, 6, 7, 3), words(3, 2, 3, 4)
-    part = three.session.each(lambda party, a, b: local_conv2d(a, b, stride, padding), three.share(x), three.share(w))
+    part = three.session.each(
+        lambda party, a, b: local_conv2d(a, operand(b), stride, padding), three.share(x), three.share(w)
+    )
     top, bottom, left, right = padding
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 2), (1, 2))[:, :: stride[0], :: stride[1]]
@@ -67,10 +74,11 @@ def test_conv2d(three, stride, padding):
         ((4, 4, 1), (3, 3, 1, 1), (1, 1), (0, 0, 0, 0)),
     ],
 )
-def test_impossible_convolutions(three, x, w, stride, padding):
+@operands
+def test_impossible_convolutions(three, operand, x, w, stride, padding):
     with pytest.raises(ShapeError):
         three.session.each(
-            lambda party, a, b: local_conv2d(a, b, stride, padding),
+            lambda party, a, b: local_conv2d(a, operand(b), stride, padding),
             three.share(np.zeros(x)),
             three.share(np.zeros(w)),
         )
