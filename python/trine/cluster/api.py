@@ -30,6 +30,7 @@ from trine.errors import AccessDeniedError, BusyError, InputError, ProtocolError
 from trine.mpc import accept
 from trine.net.certificates import CLIENT, OWNER
 from trine.net.mesh import Mesh
+from trine.nn.infer import pack_weights
 from trine.nn.plan import Plan
 
 __all__ = ["build_app"]
@@ -63,7 +64,8 @@ def build_app(mesh: Mesh, models: Models, scheduler: Scheduler) -> Starlette:
             raise InputError("a sharing is named by 32 hexadecimal digits: ?share=...")
         text, payload = unpack_model(await _body(request, MAX_MODEL_BYTES))
         plan = Plan.from_json(text)
-        models.add(SharedModel(name, str(identifier), plan, accept(party, payload, plan.tensors)))
+        weights = pack_weights(plan, accept(party, payload, plan.tensors))
+        models.add(SharedModel(name, str(identifier), plan, weights))
         return Response(status_code=201)
 
     async def serve(request: Request) -> Response:

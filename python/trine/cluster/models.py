@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from trine.cluster.preparation import Stock
 from trine.cluster.wire import ModelStatus
 from trine.errors import InputError, NotServingError, RequestLimitError, UnknownModelError
-from trine.mpc import Replicated
 from trine.nn.plan import Plan
+from trine.nn.steps import Tensor
 
 __all__ = ["Models", "SharedModel"]
 
@@ -20,7 +20,7 @@ class SharedModel:
     name: str
     share: str
     plan: Plan
-    weights: list[Replicated]
+    weights: list[Tensor]
     serving: bool = False
     num_requests: int | None = None
     admitted: int = 0

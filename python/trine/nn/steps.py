@@ -16,7 +16,7 @@ import numpy as np
 from trine import _core
 from trine.errors import InputError, ShapeError
 from trine.mpc import cost
-from trine.mpc.arithmetic import conv2d_shape, local_conv2d, local_matmul
+from trine.mpc.arithmetic import PackedOperand, conv2d_shape, local_conv2d, local_matmul, pack_operand
 from trine.mpc.compare import draw_rectify, draw_sign_products, rectify, relu
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Randomness
@@ -32,11 +32,13 @@ __all__ = [
     "ReLUStep",
     "RectifyStep",
     "Step",
+    "Tensor",
     "TruncateStep",
 ]
 
 Shape = tuple[int, ...]
 Value = Replicated | Ring
+Tensor = Replicated | PackedOperand
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Step:
     def tensors(self) -> list[Shape]:
         """Shapes of the secret tensors (weights, then bias) that the step uses up."""
         return []
+
+    def pack(self, tensors: Sequence[Replicated]) -> list[Tensor]:
+        """The tensors in the form that many queries read fastest: what is multiplied by is packed once."""
+        return [pack_operand(tensors[0]), *tensors[1:]] if self.linear else list(tensors)
 
     def shape(self, given: Shape) -> Shape:
         """Shape of the result for one input of shape ``given``.
@@ -66,7 +72,7 @@ class Step:
         """The randomness that :meth:`run` will use up, to be dealt yet; None for a local step."""
         return None
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+    def run(self, party: Party, x: Value, tensors: Sequence[Tensor], random: Any = None) -> Protocol[Value]:
         """Run the step on a batch; a local step has no rounds.
 
         Args:
@@ -75,7 +81,7 @@ class Step:
         yield from ()
         return self.apply(x, tensors)
 
-    def apply(self, x: Value, tensors: Sequence[Replicated]) -> Value:
+    def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
         """The whole of a local step."""
         raise NotImplementedError
 
@@ -97,10 +103,9 @@ class Conv2DStep(Step):
     def shape(self, given: Shape) -> Shape:
         return conv2d_shape((1, *given), self.kernel, self.stride, self.padding)[1:]
 
-    def apply(self, x: Value, tensors: Sequence[Replicated]) -> Value:
+    def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
         assert isinstance(x, Replicated)
-        part = local_conv2d(x, tensors[0], self.stride, self.padding)
-        return part + tensors[1].a if self.bias else part
+        return _plus_bias(local_conv2d(x, tensors[0], self.stride, self.padding), tensors[1:])
 
 
 @dataclass(frozen=True)
@@ -120,10 +125,9 @@ class DenseStep(Step):
             raise ShapeError(f"a dense step of {self.weights} does not take {given}")
         return (self.weights[1],)
 
-    def apply(self, x: Value, tensors: Sequence[Replicated]) -> Value:
+    def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
         assert isinstance(x, Replicated)
-        part = local_matmul(x, tensors[0])
-        return part + tensors[1].a if self.bias else part
+        return _plus_bias(local_matmul(x, tensors[0]), tensors[1:])
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class PoolStep(Step):
         rows, columns = ((given[i] - self.window[i]) // self.stride[i] + 1 for i in (0, 1))
         return rows, columns, given[2]
 
-    def apply(self, x: Value, tensors: Sequence[Replicated]) -> Value:
+    def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
         return x.map(self._sum) if isinstance(x, Replicated) else self._sum(x)
 
     def _sum(self, x: Ring) -> Ring:
@@ -155,7 +159,7 @@ class FlattenStep(Step):
     def shape(self, given: Shape) -> Shape:
         return (math.prod(given),)
 
-    def apply(self, x: Value, tensors: Sequence[Replicated]) -> Value:
+    def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
         return x.map(_flat) if isinstance(x, Replicated) else _flat(x)
 
 
@@ -178,7 +182,7 @@ class TruncateStep(Step):
     def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
         return draw_truncation(party, (batch, *given), self.shift, self.width, self.out_width, additive=additive)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+    def run(self, party: Party, x: Value, tensors: Sequence[Tensor], random: Any = None) -> Protocol[Value]:
         return (yield from truncate(party, x, self.shift, self.width, self.out_width, random))
 
 
@@ -201,7 +205,7 @@ class RectifyStep(Step):
     def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
         return draw_rectify(party, (batch, *given), self.shift, self.width, self.out_width, additive=additive)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+    def run(self, party: Party, x: Value, tensors: Sequence[Tensor], random: Any = None) -> Protocol[Value]:
         return (yield from rectify(party, x, self.shift, self.width, self.out_width, random))
 
 
@@ -222,7 +226,7 @@ class ReLUStep(Step):
     def draw(self, party: Party, batch: int, given: Shape, additive: bool) -> Randomness:
         return draw_sign_products(party, (batch, *given), self.width, self.out_width)
 
-    def run(self, party: Party, x: Value, tensors: Sequence[Replicated], random: Any = None) -> Protocol[Value]:
+    def run(self, party: Party, x: Value, tensors: Sequence[Tensor], random: Any = None) -> Protocol[Value]:
         assert isinstance(x, Replicated)
         return (yield from relu(party, x, self.width, self.out_width, random))
 
@@ -236,6 +240,13 @@ STEPS: dict[str, type[Step]] = {
     "rectify": RectifyStep,
     "relu": ReLUStep,
 }
+
+
+def _plus_bias(part: Ring, bias: Sequence[Tensor]) -> Ring:
+    for share in bias:
+        assert isinstance(share, Replicated)
+        part += share.a
+    return part
 
 
 def _flat(x: Ring) -> Ring:

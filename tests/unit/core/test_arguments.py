@@ -250,7 +250,9 @@ def test_threads(name, threads, error):
         call(name, threads=threads)
 
 
-CHOOSING = [name for name in CALLS if name.startswith(("z2k", "field", "rss", "round")) and not name.endswith("_packed")]
+CHOOSING = [
+    name for name in CALLS if name.startswith(("z2k", "field", "rss", "round")) and not name.endswith("_packed")
+]
 
 
 @pytest.mark.parametrize("name", CHOOSING)
