@@ -7,13 +7,15 @@ first. A query of one image spends so little time on the wire that anything more
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import selectors
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import httptools
 
 from trine.cluster.config import ClusterFile
 from trine.cluster.wire import error_from_json
@@ -24,6 +26,8 @@ from trine.net.mesh import Address
 from trine.net.tls import client_context, connection_error, handshake
 
 __all__ = ["Parties", "Response"]
+
+RECEIVE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -119,18 +123,16 @@ class _PartyConnection:
         with self._explained():
             if self._http.is_stale():
                 self._http.close()
-            self._http.request(method, path, body)
-            return self._http.connection
+            return self._http.send(method, path, body)
 
     def receive(self) -> Response:
         """Read the answer; raises the error that it reports."""
         with self._explained():
-            answer = self._http.getresponse()
-            body = answer.read()
+            answer = self._http.receive()
         if answer.status < 300:
-            return Response(self.index, {name.lower(): value for name, value in answer.getheaders()}, body)
+            return Response(self.index, answer.headers, answer.body)
         try:
-            content = json.loads(body)
+            content = json.loads(answer.body)
         except ValueError:
             content = f"HTTP status {answer.status}"
         raise error_from_json(content)
@@ -153,9 +155,7 @@ class _PartyConnection:
             yield
         except TimeoutError as error:
             raise PartyTimeoutError(self.index, f"{far_end} did not respond in {self._timeout:g} s") from error
-        except http.client.RemoteDisconnected as error:
-            raise PartyLostError(self.index, f"{far_end} closed the connection") from error
-        except http.client.HTTPException as error:
+        except httptools.HttpParserError as error:
             raise ProtocolError(f"{far_end} does not speak proper HTTP: {error!r}") from error
         except OSError as error:
             explained = connection_error(error, far_end)
@@ -164,31 +164,84 @@ class _PartyConnection:
             raise PartyLostError(self.index, str(explained)) from error
 
 
-class _Https(http.client.HTTPConnection):
-    """HTTPS to a party, that is, to whoever's certificate says so; what DNS says does not matter."""
+class _Answer:
+    """An answer as it comes in: what httptools' parser calls."""
 
-    sock: Any
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.complete = False
+        self.keeps_alive = False
+        self._chunks: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
 
-    def __init__(self, index: int, address: Address, context: ssl.SSLContext, timeout: float) -> None:
-        super().__init__(*address, timeout=timeout)
-        self._context = context
-        self._server_hostname = role_host(party_role(index))
+    def feed(self, data: bytes) -> None:
+        """Take in what has come."""
+        self._parser.feed_data(data)
 
     @property
-    def connection(self) -> ssl.SSLSocket:
-        """The connection, once a request has been sent on it."""
-        assert isinstance(self.sock, ssl.SSLSocket)
-        return self.sock
+    def status(self) -> int:
+        """The HTTP status."""
+        return int(self._parser.get_status_code())
 
-    def connect(self) -> None:
-        super().connect()
-        plain, self.sock = self.sock, None
-        self.sock = handshake(self._context, plain, self._server_hostname)
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self.keeps_alive = bool(self._parser.should_keep_alive())
+
+    def on_body(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        self.body = b"".join(self._chunks)
+        self.complete = True
+
+
+class _Https:
+    """HTTPS to a party, that is, to whoever's certificate says so; what DNS says does not matter."""
+
+    def __init__(self, index: int, address: Address, context: ssl.SSLContext, timeout: float) -> None:
+        self._address = address
+        self._context = context
+        self._timeout = timeout
+        self._server_hostname = role_host(party_role(index))
+        self._host = f"{address[0]}:{address[1]}"
+        self._connection: ssl.SSLSocket | None = None
+
+    def send(self, method: str, path: str, body: bytes) -> ssl.SSLSocket:
+        """Write a request, on a new connection if there is none; returns the connection."""
+        if self._connection is None:
+            plain = socket.create_connection(self._address, self._timeout)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connection = handshake(self._context, plain, self._server_hostname)
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._connection.sendall(head.encode("ascii") + body)
+        return self._connection
+
+    def receive(self) -> _Answer:
+        """Read the answer to the request that was sent last."""
+        assert self._connection is not None
+        answer = _Answer()
+        while not answer.complete:
+            data = self._connection.recv(RECEIVE_BYTES)
+            if not data:
+                raise ConnectionResetError("closed the connection")
+            answer.feed(data)
+        if not answer.keeps_alive:
+            self.close()
+        return answer
 
     def is_stale(self) -> bool:
         """Whether the server has closed the kept connection: only then can there be something to read."""
-        if self.sock is None:
+        if self._connection is None:
             return False
         with selectors.DefaultSelector() as waiting:
-            waiting.register(self.sock, selectors.EVENT_READ)
+            waiting.register(self._connection, selectors.EVENT_READ)
             return bool(waiting.select(0))
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

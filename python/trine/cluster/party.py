@@ -11,6 +11,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+import uvloop
+
 from trine.cluster.api import build_app
 from trine.cluster.config import ClusterFile, listen
 from trine.cluster.messages import decode
@@ -49,7 +51,7 @@ def run_party(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     credentials = file.credentials(party_role(party))
     context = server_context(credentials)
     mesh_socket, api_socket = sockets or (listen(file.mesh[party]), listen(file.api[party]))

@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trine.errors import CertificateError
 from trine.net.tls import peer_role
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # Key under which an ASGI scope states the caller's role.
 ROLE = "trine.role"
+# Bytes of a request's first line and headers; the parser itself knows no limit.
+MAX_HEAD_BYTES = 1 << 16
 KEEP_ALIVE = 75
 GRACE = 2
 
@@ -46,8 +48,29 @@ def build_server(app: Any, context: ssl.SSLContext) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-class _RoleProtocol(H11Protocol):
+class _RoleProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose scope states the role in the caller's certificate, which uvicorn does not pass on."""
+
+    _in_head = True  # whether what comes next belongs to a request's first line and headers
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what has come, but no endless headers."""
+        self._head_bytes += len(data)
+        super().data_received(data)  # may come to the end of headers or of a request, and begin to count anew
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            log.warning("a connection was closed: a request has more than %d bytes of headers", MAX_HEAD_BYTES)
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Be ready for the next request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

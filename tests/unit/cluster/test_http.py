@@ -138,7 +138,7 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again(start):
     stubs, parties = start(closing, closing, closing)
     parties.call_all("GET", "/")
     for connection in parties._parties:
-        connection._http.sock.shutdown(socket.SHUT_RDWR)
+        connection._http._connection.shutdown(socket.SHUT_RDWR)
     parties.call_all("GET", "/")
     assert [stub.connections for stub in stubs] == [2, 2, 2]
 

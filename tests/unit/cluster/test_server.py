@@ -85,3 +85,24 @@ def test_idle_connections_are_dropped_unless_something_is_still_to_be_sent(conne
     transport = Transport(role_host("client"), unsent=unsent)
     connect[0](transport).shutdown()
     assert transport.did == did
+
+
+def test_endless_headers_are_cut_off_and_large_bodies_are_not(connect):
+    connect, _, loop = connect
+    start = b"POST /x HTTP/1.1\r\nHost: a\r\n"
+    endless = Transport(role_host("client"))
+    protocol = connect(endless)
+    protocol.data_received(start)
+    for _ in range(70):
+        assert endless.did == []
+        protocol.data_received(b"Long: ".ljust(1000, b"x"))
+        if endless.did:
+            break
+    assert endless.did == ["abort"]
+    large = Transport(role_host("client"))
+    protocol = connect(large)
+    for _ in range(2):
+        protocol.data_received(start + b"Content-Length: 200000\r\n\r\n" + bytes(100_000))
+        protocol.data_received(bytes(100_000))
+    loop.run_until_complete(asyncio.sleep(0.01))
+    assert "abort" not in large.did
