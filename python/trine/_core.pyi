@@ -10,9 +10,126 @@ Raises TypeError or ValueError, which name the argument, what it must be and wha
 an element: it may be secret.
 """
 from __future__ import annotations
+import collections.abc
 import numpy
 import numpy.typing
-__all__: list[str] = ['available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+import typing
+__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Hub', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_from_planes', 'bits_pack', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'prg_bytes', 'prg_field', 'prg_uint64', 'rss_and', 'rss_conv2d', 'rss_matmul', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+class TlsContext:
+    """
+    One party's certificates, for calling and for being called: TLS 1.3 with certificates on both sides.
+    """
+    def __init__(self, authority: str, certificate: str, key: str) -> None:
+        """
+        From the paths of PEM files. Raises ssl.SSLError if one of them cannot be used.
+        """
+class TlsConnection:
+    """
+    A TLS 1.3 connection on a connected socket; raises what ssl.SSLSocket would.
+    """
+    def __init__(self, context: TlsContext, descriptor: int, host: typing.Any = None) -> None:
+        """
+        Takes the socket's descriptor over. The caller gives the host that the far end's certificate must name.
+        """
+    def break_off(self) -> None:
+        """
+        Makes every read and write fail at once, in whatever thread.
+        """
+    def certificate(self) -> bytes:
+        """
+        The far end's certificate (DER), which has been verified.
+        """
+    def close(self) -> None:
+        """
+        Gives the connection up, and closes it unless a hub has taken it.
+        """
+    def handshake(self, timeout: float) -> None:
+        """
+        Each end learns who the other is. Raises TimeoutError, ssl.SSLError, OSError.
+        """
+    def read(self, size: int, timeout: float) -> bytes:
+        """
+        Exactly so many bytes, at most 2^20.
+        """
+    def write(self, data: bytes, timeout: float) -> None:
+        """
+        Writes all of the data.
+        """
+class Channel:
+    """
+    One session on a hub; see trine.net.Channel.
+    """
+    def attend(self, begins: bool) -> None:
+        """
+        Says that a thread begins, or ends, to compute, and will collect again soon.
+        """
+    def collect(self, expect: collections.abc.Mapping[int, collections.abc.Sequence[int]]) -> dict[int, list[numpy.typing.NDArray[numpy.uint8]]]:
+        """
+        The next message of each peer named, in pieces of these sizes, each an array of its own.
+        """
+    def fail(self, error: Exception) -> None:
+        """
+        Makes every later wait raise the error; the first one stays.
+        """
+    def finish(self) -> None:
+        """
+        Raises the session's error, or ProtocolError if messages are left that nobody asked for.
+        """
+    def post(self, send: collections.abc.Mapping[int, collections.abc.Sequence[numpy.typing.NDArray[numpy.uint8]]]) -> None:
+        """
+        One message to each peer named, the concatenation of its parts, which stay as they are until sent.
+        """
+class Hub:
+    """
+    One party's links and their sessions.
+    """
+    def __init__(self, party: int, *, timeout: float, patience: float, attention: float, spin: float, early_sessions: int) -> None:
+        ...
+    def attach_inbound(self, peer: int, connection: TlsConnection, process: bytes, key: bytes) -> bool:
+        """
+        The same for a link that the peer has called.
+        """
+    def attach_outbound(self, peer: int, connection: TlsConnection, process: bytes, key: bytes) -> bool:
+        """
+        Takes a link over, in the place of an older one; False if the hub is closed.
+        """
+    def close(self) -> None:
+        """
+        Breaks all links for good.
+        """
+    def close_session(self, session: int) -> None:
+        ...
+    def drop(self, peer: int, error: Exception) -> None:
+        """
+        Breaks the link by which the peer sends.
+        """
+    def fail_session(self, session: int, error: Exception) -> None:
+        ...
+    def has_outbound(self, peer: int) -> bool:
+        ...
+    def last_session(self) -> int:
+        ...
+    def missing(self) -> list[int]:
+        """
+        The parties that are not linked in both directions.
+        """
+    def note_session(self, session: int) -> None:
+        ...
+    def open(self, session: int) -> tuple[Channel, bytes, bytes]:
+        """
+        (channel, the key of the link from party i - 1, that of the link to party i + 1).
+        """
+    def send_control(self, peer: int, payload: bytes) -> None:
+        """
+        Queues a control message. Raises PartyLostError if the peer is not linked.
+        """
+    def tend(self) -> list[tuple[int, typing.Any, bool]]:
+        """
+        Looks after the links for a moment; always by the same thread.
+        
+        Returns (peer, control message, True) for each that has come, and (peer, error, whether it was linked
+        in both directions) for each link that broke.
+        """
 def available_isas() -> list[str]:
     """
     The values that `isa` may have here besides "auto", slowest first.
@@ -95,6 +212,18 @@ def field_sumpool(x: numpy.typing.NDArray[numpy.uint64], prime: int, out: numpy.
     
     A window that does not fit is left out: OH = (H - window height) // stride height + 1, likewise OW.
     """
+def frame_pack(kind: int, length: int, session: int, sequence: int) -> bytes:
+    """
+    The header of a frame: kind 1 is control, 2 data.
+    
+    Raises ProtocolError if frames of this kind may not be so long, or the sequence is used up.
+    """
+def frame_unpack(header: bytes) -> tuple[int, int, int, int]:
+    """
+    (kind, length, session, sequence) of a frame, from its header.
+    
+    Raises ProtocolError unless every field is as it must be.
+    """
 def prg_bytes(key: bytes, stream: int, out: numpy.typing.NDArray[numpy.uint8], *, block: int = 0, threads: int = 1) -> None:
     """
     Fills out (uint8, any shape) with the AES-128-CTR keystream of a 16-byte key.
@@ -174,3 +303,4 @@ def z2k_sumpool(x: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray
     
     A window that does not fit is left out: OH = (H - window height) // stride height + 1, likewise OW.
     """
+FRAME_HEADER_BYTES: int = 20
