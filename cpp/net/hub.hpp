@@ -185,6 +185,8 @@ class Hub final : private Receiver {
     int attended_ = 0;  // threads that will read by themselves
     Clock::time_point next_sign_{};
 
+    int crowded_ = 0;  // waits for which the reader, whose this is, goes to sleep at once
+
     Waker collector_, tender_;
 };
 

@@ -11,8 +11,10 @@ namespace trine::net {
 
 namespace {
 
-// A yield that takes longer has let somebody compute.
+// A yield that takes longer has let somebody else compute: the cores are not idle.
 constexpr std::chrono::microseconds longest_yield{20};
+// So many waits are then spent asleep before it is tried again.
+constexpr int crowded_waits = 64;
 
 std::string in_seconds(Clock::duration duration) {
     std::ostringstream text;
@@ -35,6 +37,10 @@ std::shared_ptr<Landing> buffer(u64 size) {
 template <class Done>
 void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::duration spin, Done done) {
     reading_ = &waker;
+    if (spin.count() != 0 && crowded_ > 0) {
+        --crowded_;
+        spin = {};
+    }
     auto awake = Clock::now() + spin;
     while (!done()) {
         const auto now = Clock::now();
@@ -49,10 +55,13 @@ void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::dur
         } else if (sleeps) {
             check_alive(links);
         } else {
-            // Whoever else needs this core may be just the one who is to send. If it is somebody else, it is
-            // better to sleep: who is woken is let in at once.
+            // To be woken on an idle core takes longer than a round. On a busy one it does not: who wakes is
+            // let in at once, but who yields has to queue.
             std::this_thread::yield();
-            if (Clock::now() - then > longest_yield) awake = then;
+            if (Clock::now() - then > longest_yield) {
+                awake = then;
+                crowded_ = crowded_waits;
+            }
         }
         lock.lock();
         if (then >= until) break;
