@@ -59,8 +59,9 @@ class Party:
             orders.send("opened")
             orders.recv()
             with channel.attending():
-                orders.send(getattr(self, kind)(channel, np.zeros(size, np.uint8), times))
+                seconds = getattr(self, kind)(channel, np.zeros(size, np.uint8), times)
             channel.finish()
+            orders.send(seconds)
             self.mesh.close_session(number)
         self.mesh.close()
 

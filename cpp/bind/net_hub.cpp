@@ -17,6 +17,14 @@ using net::Owner;
 using py::arg;
 using Hub = net::Hub;
 
+using News = Given<"list[tuple[int, typing.Any, bool]]">;
+using Received = Given<"dict[int, list[numpy.typing.NDArray[numpy.uint8]]]">;
+using Opened = Given<"tuple[Channel, bytes, bytes]">;
+using Send =
+    Given<"collections.abc.Mapping[int, collections.abc.Sequence[numpy.typing.NDArray[numpy.uint8]]]">;
+using Expect = Given<"collections.abc.Mapping[int, collections.abc.Sequence[int]]">;
+using Error = Given<"Exception">;
+
 // Python objects that were let go of in threads without the GIL, until somebody comes by who holds it.
 class Graveyard : public std::enable_shared_from_this<Graveyard> {
   public:
@@ -44,6 +52,16 @@ int index_of(const Int& party) {
 }
 
 std::string text_of(std::span<const u8> bytes) { return {bytes.begin(), bytes.end()}; }
+
+ConstBytes bytes_of(const py::object& part) {
+    // What is good is recognised at once; what is not is for in() to explain.
+    if (py::isinstance<py::array>(part)) {
+        const auto array = py::reinterpret_borrow<py::array>(part);
+        if (array.dtype().num() == py::detail::npy_api::NPY_UBYTE_ && (array.flags() & py::array::c_style))
+            return {static_cast<const u8*>(array.data()), static_cast<std::size_t>(array.size())};
+    }
+    return in(ByteArray{part}, "a part of a message").data;
+}
 
 // A hub as one of its Python objects holds it.
 struct Held {
@@ -102,9 +120,9 @@ class PyHub {
 
     bool has_outbound(const Int& peer) const { return held_.hub->has_outbound(held_.peer(peer.object)); }
     std::vector<int> missing() const { return held_.hub->missing(); }
-    void drop(const Int& given, const py::object& error) {
+    void drop(const Int& given, const Error& error) {
         const int peer = held_.peer(given.object);
-        held_.hub->drop(peer, held_.fault(error));
+        held_.hub->drop(peer, held_.fault(error.object));
     }
     void close() {
         unlocked([&] { held_.hub->close(); });
@@ -117,7 +135,7 @@ class PyHub {
         held_.graveyard->empty();
     }
 
-    py::list tend() {
+    News tend() {
         const auto events = unlocked([&] { return held_.hub->tend(Clock::now() + signal_slice); });
         held_.graveyard->empty();
         py::list news;
@@ -131,15 +149,15 @@ class PyHub {
                     true));
             }
         }
-        return news;
+        return {std::move(news)};
     }
 
-    py::tuple open(const Int& session);
+    Opened open(const Int& session);
     void close_session(const Int& session) {
         held_.hub->close_session(integer(session.object, "session", 0));
     }
-    void fail_session(const Int& session, const py::object& error) {
-        held_.hub->fail_session(integer(session.object, "session", 1), held_.fault(error));
+    void fail_session(const Int& session, const Error& error) {
+        held_.hub->fail_session(integer(session.object, "session", 1), held_.fault(error.object));
     }
     u64 last_session() const { return held_.hub->last_session(); }
     void note_session(const Int& session) { held_.hub->note_session(integer(session.object, "session", 0)); }
@@ -153,14 +171,14 @@ class PyChannel {
     PyChannel(Held held, std::shared_ptr<net::Channel> channel)
         : held_(std::move(held)), channel_(std::move(channel)) {}
 
-    void post(const Given<"collections.abc.Mapping[int, collections.abc.Sequence[numpy.ndarray]]">& send) {
+    void post(const Send& send) {
         std::vector<Hub::Outgoing> outgoing;
         for (const auto& [peer, parts] : dictionary(send.object, "send")) {
             Hub::Outgoing message{held_.peer(peer), 0, {}};
             Graveyard::Objects arrays;
             for (const py::handle part : sequence(parts, "send")) {
                 arrays.push_back(py::reinterpret_borrow<py::object>(part));
-                message.pieces.spans.push_back(in(ByteArray{arrays.back()}, "a part of a message").data);
+                message.pieces.spans.push_back(bytes_of(arrays.back()));
                 message.size += message.pieces.spans.back().size();
             }
             message.pieces.owner = held_.graveyard->keep(std::move(arrays));
@@ -170,7 +188,7 @@ class PyChannel {
         held_.graveyard->empty();
     }
 
-    py::dict collect(const Given<"collections.abc.Mapping[int, collections.abc.Sequence[int]]">& expect) {
+    Received collect(const Expect& expect) {
         py::dict received;
         std::vector<Hub::Incoming> incoming;
         for (const auto& [peer, sizes] : dictionary(expect.object, "expect")) {
@@ -198,10 +216,10 @@ class PyChannel {
             throw;
         }
         held_.graveyard->empty();
-        return received;
+        return {std::move(received)};
     }
 
-    void fail(const py::object& error) { held_.hub->fail(*channel_, held_.fault(error)); }
+    void fail(const Error& error) { held_.hub->fail(*channel_, held_.fault(error.object)); }
     void finish() { held_.hub->finish(*channel_); }
     void attend(const Flag& begins) { held_.hub->attend(flag(begins, "begins")); }
 
@@ -227,10 +245,10 @@ class PyChannel {
     std::shared_ptr<net::Channel> channel_;
 };
 
-py::tuple PyHub::open(const Int& session) {
+Opened PyHub::open(const Int& session) {
     const Hub::Opened opened = held_.hub->open(integer(session.object, "session", 0));
-    return py::make_tuple(PyChannel(held_, opened.channel), py::bytes(opened.key_of_previous),
-                          py::bytes(opened.key_of_next));
+    return {py::make_tuple(PyChannel(held_, opened.channel), py::bytes(opened.key_of_previous),
+                           py::bytes(opened.key_of_next))};
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ enum class Cause {
     given,     // the caller's own error, kept in `given`
 };
 
+inline std::string party_name(int party) { return "party " + std::to_string(party); }
+
 class Fault : public std::runtime_error {
   public:
     Fault(Cause why, int whose, const std::string& text, Owner error = {})

@@ -1,42 +1,14 @@
-// Who reads when, and what becomes of a frame.
+// The hub's links as they come and go, and its sessions.
 #include "net/hub.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <sstream>
-#include <thread>
 
 namespace trine::net {
 
 namespace {
 
-std::string name(int party) { return "party " + std::to_string(party); }
-
-std::string seconds(Clock::duration duration) {
-    std::ostringstream text;
-    text << std::chrono::duration<double>(duration).count() << " s";
-    return text.str();
-}
-
 Fault not_linked(int peer) {
-    return {Cause::lost, peer, name(peer) + " is not connected; it may be starting anew"};
-}
-
-Fault explained(int peer, const TlsError& error) {
-    if (error.kind == TlsError::Kind::closed)
-        return {Cause::lost, peer, name(peer) + " closed its connection"};
-    return {Cause::lost, peer, "the connection to " + name(peer) + " broke: " + error.what()};
-}
-
-// Memory that nobody has asked for yet, taken only when the header has been checked.
-std::shared_ptr<Landing> buffer(u64 size) {
-    const std::shared_ptr<u8[]> bytes(new u8[size]);
-    auto landing = std::make_shared<Landing>();
-    landing->spans = {{bytes.get(), size}};
-    landing->owner = bytes;
-    landing->size = size;
-    return landing;
+    return {Cause::lost, peer, party_name(peer) + " is not connected; it may be starting anew"};
 }
 
 // Both are of one size, but cut differently.
@@ -66,8 +38,7 @@ bool Channel::complete() const {
 
 Hub::Hub(const Settings& settings) : settings_(settings) {}
 
-// -- links
-// ------------------------------------------------------------------------------------------------------
+// -- links --
 
 bool Hub::attach_outbound(int peer, Agreed agreed) {
     return attach(links_.outbound, std::make_shared<Outbound>(std::move(agreed), peer));
@@ -85,7 +56,7 @@ bool Hub::attach(PerPeer<std::shared_ptr<Link>>& table, std::shared_ptr<Link> li
     const Links old = links_;
     lock.unlock();
     // What is known of the peer's former links and of a former process of it is out of date, noticed or not.
-    const Fault anew(Cause::lost, link->peer, name(link->peer) + " has connected anew");
+    const Fault anew(Cause::lost, link->peer, party_name(link->peer) + " has connected anew");
     if (same) drop(*same, anew);
     if (old.outbound[peer] && old.outbound[peer]->agreed.process != link->agreed.process)
         drop(*old.outbound[peer], anew);
@@ -151,7 +122,7 @@ void Hub::close() {
     closed_ = true;
     const Links links = links_;
     lock.unlock();
-    const Fault closing(Cause::lost, settings_.party, name(settings_.party) + " is shutting down");
+    const Fault closing(Cause::lost, settings_.party, party_name(settings_.party) + " is shutting down");
     for (const auto& link : links.outbound)
         if (link) drop(*link, closing);
     for (const auto& link : links.inbound)
@@ -177,211 +148,18 @@ void Hub::flush(Outbound& link) {
     });
 }
 
-template <class Link, class Action>
-void Hub::guarded(Link& link, Action action) {
-    try {
-        action();
-    } catch (const Fault& fault) {
-        drop(link, fault.party == link.peer
-                       ? fault
-                       : Fault(fault.cause, link.peer, name(link.peer) + ": " + fault.what()));
-    } catch (const TlsError& error) {
-        drop(link, explained(link.peer, error));
-    } catch (const std::bad_alloc&) {
-        drop(link, Fault(Cause::lost, link.peer, "no memory is left for what " + name(link.peer) + " sent"));
-    }
+// What it says of a link that something went wrong.
+Fault Hub::explained(int peer, const std::exception& error) {
+    const std::string who = party_name(peer);
+    if (const auto* const fault = dynamic_cast<const Fault*>(&error))
+        return fault->party == peer ? *fault : Fault(fault->cause, peer, who + ": " + fault->what());
+    const auto* const tls = dynamic_cast<const TlsError*>(&error);
+    if (tls && tls->kind == TlsError::Kind::closed)
+        return {Cause::lost, peer, who + " closed its connection"};
+    return {Cause::lost, peer, "the connection to " + who + " broke: " + error.what()};
 }
 
-// -- reading
-// ----------------------------------------------------------------------------------------------------
-
-template <class Done>
-void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::duration spin, Done done) {
-    reading_ = &waker;
-    auto awake = Clock::now() + spin;
-    while (!done()) {
-        Links links = links_;
-        lock.unlock();
-        const bool moved = pass(links);
-        auto now = Clock::now();
-        if (moved) {
-            awake = now + spin;
-        } else if (now < awake) {
-            std::this_thread::yield();
-        } else if (now < until) {
-            check_alive(links);
-            lock.lock();
-            waker.arm();
-            const bool enough = done();
-            links = links_;
-            lock.unlock();
-            sleep(links, waker, enough ? now : until, true);
-            awake = (now = Clock::now()) + spin;
-        }
-        lock.lock();
-        if (now >= until) break;
-    }
-    stop_reading();
-}
-
-void Hub::stop_reading() {
-    reading_ = nullptr;
-    last_read_ = Clock::now();
-    changed_.notify_all();
-    for (const auto& link : links_.outbound)
-        if (link && link->backlog()) tender_.ring();
-}
-
-// What a computing thread has left lying.
-void Hub::read_once(Lock& lock) {
-    reading_ = &tender_;
-    const Links links = links_;
-    lock.unlock();
-    const auto until = Clock::now() + settings_.attention;
-    while (pass(links) && Clock::now() < until) continue;
-    check_alive(links);
-    lock.lock();
-    stop_reading();
-}
-
-bool Hub::pass(const Links& links) {
-    bool moved = false;
-    for (const auto& link : links.inbound) {
-        if (!link) continue;
-        guarded(*link, [&] {
-            if (!link->read(*this)) return;
-            moved = true;
-            if (link->session() == 0) return;
-            const Lock lock(lock_);
-            if (Channel* const channel = existing(link->session())) channel->heard_ = link->heard;
-        });
-    }
-    for (const auto& link : links.outbound)
-        if (link && link->backlog()) guarded(*link, [&] { link->flush(); });
-    return moved;
-}
-
-void Hub::check_alive(const Links& links) {
-    const auto long_ago = Clock::now() - settings_.timeout;
-    const auto silent = [&](int peer) {
-        return Fault(Cause::silent, peer,
-                     name(peer) + " has not responded for " + seconds(settings_.timeout));
-    };
-    for (const auto& link : links.inbound)
-        if (link && link->heard < long_ago) drop(*link, silent(link->peer));
-    for (const auto& link : links.outbound)
-        if (link && link->stalled_since(long_ago)) drop(*link, silent(link->peer));
-}
-
-void Hub::sleep(const Links& links, Waker& waker, Clock::time_point until, bool reading) {
-    std::array<pollfd, 1 + 2 * parties> polled{};
-    std::array<Outbound*, 1 + 2 * parties> outbound{};
-    std::size_t count = 0;
-    const auto add = [&](int descriptor, int events) {
-        polled[count++] = {descriptor, static_cast<short>(events), 0};
-    };
-    add(waker.descriptor(), POLLIN);
-    for (const auto& link : links.outbound) {
-        if (!link) continue;
-        outbound[count] = link.get();
-        add(link->agreed.connection->descriptor(), (reading ? POLLIN : 0) | (link->backlog() ? POLLOUT : 0));
-    }
-    for (const auto& link : links.inbound)
-        if (link && reading) add(link->agreed.connection->descriptor(), POLLIN);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-    const int ready = ::poll(polled.data(), static_cast<nfds_t>(count), std::max(0, static_cast<int>(left)));
-    waker.disarm(ready > 0 && polled[0].revents != 0);
-    for (std::size_t i = 0; ready > 0 && i < count; ++i)
-        if (outbound[i] && (polled[i].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)))
-            guarded(*outbound[i], [&] { outbound[i]->listen(); });
-}
-
-std::shared_ptr<Landing> Hub::begin(Inbound& link, const Header& header) {
-    if (header.kind == Kind::control) {
-        if (header.sequence != link.controls)
-            throw Fault(Cause::protocol, link.peer,
-                        name(link.peer) + " sent control frame " + std::to_string(header.sequence) +
-                            ", next is " + std::to_string(link.controls));
-        ++link.controls;
-        return buffer(header.length);
-    }
-    {
-        const Lock lock(lock_);
-        Channel* const channel = find(header.session);
-        // Else the session has ended here: the others had not heard yet that it failed.
-        if (!channel) return nullptr;
-        Channel::Peer& from = channel->peers_[static_cast<std::size_t>(link.peer)];
-        if (header.sequence != from.begun)
-            throw Fault(Cause::protocol, link.peer,
-                        name(link.peer) + " sent frame " + std::to_string(header.sequence) + " of session " +
-                            std::to_string(header.session) + ", next is " + std::to_string(from.begun));
-        channel->heard_ = Clock::now();
-        ++from.begun;
-        if (channel->fault_) return nullptr;
-        if (from.wanted && header.sequence == from.taken && header.length == from.wanted->size)
-            return from.wanted;
-    }
-    return buffer(header.length);
-}
-
-void Hub::end(Inbound& link, const Header& header, std::shared_ptr<Landing> landing) {
-    if (!landing) return;
-    const Lock lock(lock_);
-    if (header.kind == Kind::control) {
-        if (header.length == 0) return;  // a sign of life
-        events_.push_back({link.peer, {}, false, std::move(*landing)});
-        tender_.ring();
-    } else if (Channel* const channel = existing(header.session)) {
-        Channel::Peer& from = channel->peers_[static_cast<std::size_t>(link.peer)];
-        if (landing == from.wanted)
-            from.arrived = true;
-        else
-            from.early.push_back(std::move(landing));
-        changed_.notify_all();
-    }
-}
-
-std::vector<Event> Hub::tend(Clock::time_point until) {
-    Lock lock(lock_);
-    for (auto now = Clock::now(); events_.empty() && !closed_ && now < until; now = Clock::now()) {
-        if (now >= next_sign_) {
-            next_sign_ = now + settings_.timeout / 4;
-            const Links links = links_;
-            lock.unlock();
-            send_signs_of_life(links);
-            lock.lock();
-            continue;
-        }
-        const auto stop = std::min(until, next_sign_);
-        const auto news = [&] { return !events_.empty() || closed_ || attended_ > 0; };
-        if (!reading_ && attended_ == 0) {
-            read_for(lock, tender_, stop, {}, news);
-        } else if (!reading_ && now - last_read_ >= settings_.attention) {
-            read_once(lock);
-        } else {
-            const Links links = reading_ ? Links{} : links_;
-            const auto look = now + settings_.attention;
-            tender_.arm();
-            lock.unlock();
-            sleep(links, tender_, std::min(stop, look), false);
-            for (const auto& link : links.outbound)
-                if (link && link->backlog()) guarded(*link, [&] { link->flush(); });
-            lock.lock();
-        }
-    }
-    return std::exchange(events_, {});
-}
-
-void Hub::send_signs_of_life(const Links& links) {
-    for (const auto& link : links.outbound) {
-        if (!link) continue;
-        link->put_control({}, 0);
-        flush(*link);
-    }
-}
-
-// -- sessions
-// ---------------------------------------------------------------------------------------------------
+// -- sessions --
 
 Channel* Hub::existing(u64 session) const {
     for (const auto* sessions : {&sessions_, &early_})
@@ -487,37 +265,6 @@ void Hub::expect(Channel& channel, const std::vector<Incoming>& incoming) {
     }
 }
 
-bool Hub::collect(Channel& channel, Clock::time_point since, Clock::time_point until) {
-    Lock lock(lock_);
-    const auto enough = [&] { return channel.fault_ || channel.complete(); };
-    ++attended_;
-    while (!enough() && Clock::now() < until) {
-        if (!reading_) {
-            read_for(lock, collector_, until, settings_.spin, enough);
-        } else {
-            if (reading_ == &tender_) tender_.ring();
-            changed_.wait_until(lock, until);
-        }
-    }
-    if (--attended_ == 0) tender_.ring();
-    if (channel.fault_) throw Fault(*channel.fault_);
-    if (!channel.complete()) {
-        check_patience(channel, since);
-        return false;
-    }
-    take(channel, lock);
-    return true;
-}
-
-void Hub::check_patience(const Channel& channel, Clock::time_point since) const {
-    if (Clock::now() - std::max(since, channel.heard_) < settings_.patience) return;
-    const auto late = std::ranges::find_if(channel.peers_, [](const auto& peer) { return !peer.ready(); });
-    const auto peer = static_cast<int>(late - channel.peers_.begin());
-    throw Fault(Cause::silent, peer,
-                name(peer) + " is alive but has sent nothing in session " + std::to_string(channel.number) +
-                    " for " + seconds(settings_.patience));
-}
-
 void Hub::take(Channel& channel, Lock& lock) {
     struct Early {
         int peer;
@@ -538,8 +285,8 @@ void Hub::take(Channel& channel, Lock& lock) {
     for (const auto& [peer, message, wanted] : copies) {
         if (message->size != wanted->size)
             throw Fault(Cause::protocol, peer,
-                        name(peer) + " sent a message of " + std::to_string(message->size) + " bytes where " +
-                            std::to_string(wanted->size) + " were expected");
+                        party_name(peer) + " sent a message of " + std::to_string(message->size) +
+                            " bytes where " + std::to_string(wanted->size) + " were expected");
         copy(*message, *wanted);
     }
 }
@@ -560,7 +307,7 @@ void Hub::finish(Channel& channel) {
     for (int peer = 0; peer < parties; ++peer)
         if (!channel.peers_[static_cast<std::size_t>(peer)].early.empty())
             throw Fault(Cause::protocol, peer,
-                        name(peer) + " sent messages that session " + std::to_string(channel.number) +
+                        party_name(peer) + " sent messages that session " + std::to_string(channel.number) +
                             " had no use for");
 }
 

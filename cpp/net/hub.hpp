@@ -69,8 +69,7 @@ class Hub final : private Receiver {
     };
     explicit Hub(const Settings& settings);
 
-    // -- links
-    // ---------------------------------------------------------------------------------------------------
+    // -- links --
 
     // A link that has been set up takes the place of an older one. False if the hub is closed.
     bool attach_outbound(int peer, Agreed agreed);
@@ -87,8 +86,7 @@ class Hub final : private Receiver {
     // Looks after the links until there is something to tell, or until the time; always by the same thread.
     std::vector<Event> tend(Clock::time_point until);
 
-    // -- sessions
-    // ------------------------------------------------------------------------------------------------
+    // -- sessions --
 
     struct Opened {
         std::shared_ptr<Channel> channel;
@@ -139,15 +137,23 @@ class Hub final : private Receiver {
     void read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::duration spin, Done done);
     void read_once(Lock& lock);
     void stop_reading();
-    // Reads and writes what is possible now; true if something came.
-    bool pass(const Links& links);
-    void sleep(const Links& links, Waker& waker, Clock::time_point until, bool reading);
+    // Waits until something can be read or written, the waker rings or the time comes, and does it, for a
+    // while. True if something came.
+    bool take_turn(const Links& links, Waker& waker, Clock::time_point until);
+    bool read(Inbound& link);
     void check_alive(const Links& links);
     void send_signs_of_life(const Links& links);
     void flush(Outbound& link);
     // Does something with a link; if that fails, it is no more.
     template <class Link, class Action>
-    void guarded(Link& link, Action action);
+    void guarded(Link& link, Action action) {
+        try {
+            action();
+        } catch (const std::exception& error) {
+            drop(link, explained(link.peer, error));
+        }
+    }
+    static Fault explained(int peer, const std::exception& error);
     template <class Link>
     bool attach(PerPeer<std::shared_ptr<Link>>& table, std::shared_ptr<Link> link);
     void drop(const Outbound& link, const Fault& fault) { remove(links_.outbound, link, fault); }
@@ -178,6 +184,8 @@ class Hub final : private Receiver {
     Clock::time_point last_read_{};
     int attended_ = 0;  // threads that will read by themselves
     Clock::time_point next_sign_{};
+
+    int crowded_ = 0;  // waits for which the reader, whose this is, goes to sleep at once
 
     Waker collector_, tender_;
 };

@@ -96,16 +96,20 @@ void Outbound::listen() {
     if (!writing) return;  // the writer will notice
     u8 byte;
     if (agreed.connection->read({&byte, 1}) != 0)
-        throw Fault(Cause::protocol, peer, "party " + std::to_string(peer) + " spoke where it was to listen");
+        throw Fault(Cause::protocol, peer, party_name(peer) + " spoke where it was to listen");
 }
 
 bool Inbound::read(Receiver& receiver) {
     bool any = false;
+    dry_ = false;
     for (std::size_t turn = 0; turn < turn_bytes;) {
         const Bytes into = room();
         if (!into.empty()) {
             const std::size_t count = agreed.connection->read(into);
-            if (count == 0) break;
+            if (count == 0) {
+                dry_ = true;
+                break;
+            }
             any = true;
             turn += count;
             (header_ ? offset_ : filled_) += count;

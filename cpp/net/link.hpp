@@ -102,6 +102,8 @@ class Inbound {
     // Reads what has come, to the end of a frame at most. True if something came. Throws Fault and TlsError.
     bool read(Receiver& receiver);
 
+    // Whether there is nothing to read until the socket says so.
+    bool dry() const { return dry_; }
     // The session of which it is reading a payload; 0 if of none.
     u64 session() const { return header_ ? header_->session : 0; }
 
@@ -113,6 +115,7 @@ class Inbound {
   private:
     Bytes room();
 
+    bool dry_ = false;
     std::array<u8, header_bytes> head_{};
     std::size_t filled_ = 0;
     std::optional<Header> header_;  // of the frame that is being read, once its header is whole

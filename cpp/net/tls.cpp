@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "net/socket_bio.hpp"
+
 namespace trine::net {
 
 namespace {
@@ -68,8 +70,9 @@ Connection::Connection(const Context& context, int descriptor, std::optional<std
     ERR_clear_error();
     SSL* const ssl = ssl_.get();
     const int flags = ::fcntl(descriptor, F_GETFL);
-    bool good = ssl && flags != -1 && ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != -1 &&
-                SSL_set_fd(ssl, descriptor) == 1;
+    BIO* const bio = ssl ? socket_bio(descriptor) : nullptr;
+    if (bio) SSL_set_bio(ssl, bio, bio);
+    bool good = bio && flags != -1 && ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != -1;
     if (good && host_) {
         SSL_set_connect_state(ssl);
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);

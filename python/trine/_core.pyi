@@ -146,11 +146,11 @@ class Channel:
         """
         Says that a thread begins, or ends, to compute, and will collect again soon.
         """
-    def collect(self, expect: collections.abc.Mapping[int, collections.abc.Sequence[int]]) -> dict:
+    def collect(self, expect: collections.abc.Mapping[int, collections.abc.Sequence[int]]) -> dict[int, list[numpy.typing.NDArray[numpy.uint8]]]:
         """
         The next message of each peer named, in pieces of these sizes, each an array of its own.
         """
-    def fail(self, error: typing.Any) -> None:
+    def fail(self, error: Exception) -> None:
         """
         Makes every later wait raise the error; the first one stays.
         """
@@ -158,7 +158,7 @@ class Channel:
         """
         Raises the session's error, or ProtocolError if messages are left that nobody asked for.
         """
-    def post(self, send: collections.abc.Mapping[int, collections.abc.Sequence[numpy.ndarray]]) -> None:
+    def post(self, send: collections.abc.Mapping[int, collections.abc.Sequence[numpy.typing.NDArray[numpy.uint8]]]) -> None:
         """
         One message to each peer named, the concatenation of its parts, which stay as they are until sent.
         """
@@ -182,11 +182,11 @@ class Hub:
         """
     def close_session(self, session: int) -> None:
         ...
-    def drop(self, peer: int, error: typing.Any) -> None:
+    def drop(self, peer: int, error: Exception) -> None:
         """
         Breaks the link by which the peer sends.
         """
-    def fail_session(self, session: int, error: typing.Any) -> None:
+    def fail_session(self, session: int, error: Exception) -> None:
         ...
     def has_outbound(self, peer: int) -> bool:
         ...
@@ -198,7 +198,7 @@ class Hub:
         """
     def note_session(self, session: int) -> None:
         ...
-    def open(self, session: int) -> tuple:
+    def open(self, session: int) -> tuple[Channel, bytes, bytes]:
         """
         (channel, the key of the link from party i - 1, that of the link to party i + 1).
         """
@@ -206,7 +206,7 @@ class Hub:
         """
         Queues a control message. Raises PartyLostError if the peer is not linked.
         """
-    def tend(self) -> list:
+    def tend(self) -> list[tuple[int, typing.Any, bool]]:
         """
         Looks after the links for a moment; always by the same thread.
         

@@ -30,17 +30,24 @@ def test_messages_arrive_whole_and_in_order(ring, receive):
 
 def test_large_messages_cross(ring):
     """Everybody sends at once more than any socket buffer holds, and only then receives."""
-    channels = ring.open(1)
-    big = np.arange(1_500_000, dtype=np.uint64).view(np.uint8)
+    big = np.arange(4 << 20, dtype=np.uint64).view(np.uint8)
+    run_all([(exchange, channel, big) for channel in ring.open(1)])
 
-    def run(channel) -> None:
-        exchange(channel, big)
-        done.put(channel.party)
 
-    done: queue.Queue[int] = queue.Queue()
-    for channel in channels:
-        threading.Thread(target=run, args=(channel,), daemon=True).start()
-    assert {done.get(timeout=60) for _ in range(3)} == {0, 1, 2}
+def run_all(calls) -> None:
+    """Make these calls in a thread each."""
+
+    def run(function, *args) -> None:
+        try:
+            function(*args)
+            done.put(None)
+        except BaseException as error:
+            done.put(error)
+
+    done: queue.Queue[BaseException | None] = queue.Queue()
+    for call in calls:
+        threading.Thread(target=run, args=call, daemon=True).start()
+    assert [done.get(timeout=60) for _ in calls] == [None] * len(calls)
 
 
 def exchange(channel, message) -> None:
@@ -51,20 +58,41 @@ def exchange(channel, message) -> None:
         assert np.array_equal(received, message)
 
 
+def compute(channel, sizes) -> None:
+    with channel.attending():
+        for size in sizes:
+            exchange(channel, np.full(size, (size + channel.number) % 251, np.uint8))
+    channel.finish()
+
+
+SIZES = [0, 1, 100_000, 8, 3_000_000]
+
+
 def test_computing_threads_read_for_themselves(ring):
     """Many rounds, small messages and large ones, all three attending to their links."""
+    run_all([(compute, channel, 10 * SIZES) for channel in ring.open(1)])
 
-    def compute(channel) -> None:
-        with channel.attending():
-            for size in 10 * [0, 1, 100_000, 8, 3_000_000]:
-                exchange(channel, np.full(size, size % 251, np.uint8))
-        channel.finish()
-        done.put(channel.party)
 
-    done: queue.Queue[int] = queue.Queue()
-    for channel in ring.open(1):
-        threading.Thread(target=compute, args=(channel,), daemon=True).start()
-    assert {done.get(timeout=60) for _ in range(3)} == {0, 1, 2}
+def test_two_sessions_at_once(ring):
+    """Two computing threads at each party, at different rates; one of them reads for both."""
+    calls = [(compute, channel, sizes) for sizes in (5 * SIZES, 200 * [8]) for channel in ring.open(len(sizes))]
+    run_all(calls)
+
+
+def test_one_of_two_sessions_fails(ring, receive, message):
+    """The other goes on; and a time-out of one is none of the other's."""
+    first, second = ring.open(1), ring.open(2)
+    threading.Timer(0.1, first[0].fail, (PartyLostError(2, "it said so"),)).start()
+    threading.Timer(0.3, second[1].post, ({0: [message(5)]},)).start()
+
+    def fail() -> None:
+        with pytest.raises(PartyLostError, match="it said so"):
+            receive(first[0], 1, 1)
+
+    def go_on() -> None:
+        assert receive(second[0], 1, 1) == [5]
+
+    run_all([(fail,), (go_on,)])
 
 
 def test_what_a_computing_thread_leaves_lying_is_read_all_the_same(ring, message, receive):
