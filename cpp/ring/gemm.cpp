@@ -9,10 +9,11 @@ namespace trine::ring {
 
 namespace {
 
-// Block sizes in elements: a tile's rows of a stay in L1 while all panels of b (the kernel's depth x columns)
-// stream past them from L2 and L3. With 64-bit elements this is faster than BLIS's order (Van Zee & van de
-// Geijn 2015), where a panel of b stays in L1: a panel takes as much room there as a tile's rows do.
-constexpr std::size_t block_rows = 48, block_columns = 1024;
+// Block sizes in elements: a tile's rows of a stay near while all panels of b (the kernel's depth x columns)
+// stream past them. With 64-bit integers this is no slower than BLIS's order (Van Zee & van de Geijn 2015),
+// where a panel of b stays in L1: there is time for a load from L2 between two products, and the deeper the
+// tile, the less often its sums are written and read again.
+constexpr std::size_t block_rows = 48, block_columns = 256;
 
 // b is packed in patches of this size, so that neither the reads nor the writes leave L1.
 constexpr std::size_t patch_depth = 16, patch_columns = 64;

@@ -71,7 +71,7 @@ constexpr Z2kPath neon_path{neon::tile_rows, neon::tile_columns, neon::multiply,
 class TileKernel final : public GemmKernel {
   public:
     explicit TileKernel(const Z2kPath& path)
-        : GemmKernel(path.tile_rows, path.tile_columns, 384), multiply_(path.multiply) {}
+        : GemmKernel(path.tile_rows, path.tile_columns, 1024), multiply_(path.multiply) {}
 
     void multiply(const Tile& tile) const override { multiply_(tile); }
 
