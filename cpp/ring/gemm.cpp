@@ -21,8 +21,8 @@ constexpr std::size_t patch_depth = 16, patch_columns = 64;
 // Rows that are this many words apart, or a multiple, fall on the same sets of L1.
 constexpr std::size_t colliding_stride = 256;
 
-// Products that are worth a thread.
-constexpr std::size_t thread_work = std::size_t{1} << 18;
+// Products that are worth a thread: 20 to 50 microseconds' work, where making a thread takes 20.
+constexpr std::size_t thread_work = std::size_t{1} << 19;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
