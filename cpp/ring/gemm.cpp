@@ -9,10 +9,11 @@ namespace trine::ring {
 
 namespace {
 
-// Block sizes in elements: a tile's rows of a stay in L1 while all panels of b (the kernel's depth x columns)
-// stream past them from L2 and L3. With 64-bit elements this is faster than BLIS's order (Van Zee & van de
-// Geijn 2015), where a panel of b stays in L1: a panel takes as much room there as a tile's rows do.
-constexpr std::size_t block_rows = 48, block_columns = 1024;
+// Block sizes in elements: a tile's rows of a stay near while all panels of b (the kernel's depth x columns)
+// stream past them. With 64-bit integers this is no slower than BLIS's order (Van Zee & van de Geijn 2015),
+// where a panel of b stays in L1: there is time for a load from L2 between two products, and the deeper the
+// tile, the less often its sums are written and read again.
+constexpr std::size_t block_rows = 48, block_columns = 256;
 
 // b is packed in patches of this size, so that neither the reads nor the writes leave L1.
 constexpr std::size_t patch_depth = 16, patch_columns = 64;
@@ -20,8 +21,8 @@ constexpr std::size_t patch_depth = 16, patch_columns = 64;
 // Rows that are this many words apart, or a multiple, fall on the same sets of L1.
 constexpr std::size_t colliding_stride = 256;
 
-// Products that are worth a thread.
-constexpr std::size_t thread_work = std::size_t{1} << 18;
+// Products that are worth a thread: 20 to 50 microseconds' work, where making a thread takes 20.
+constexpr std::size_t thread_work = std::size_t{1} << 19;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
     return (value + multiple - 1) / multiple * multiple;

@@ -5,6 +5,7 @@
 
 namespace trine::ring::neon {
 
-extern const Z2kPath z2k;
+inline constexpr std::size_t tile_rows = 8, tile_columns = 4;
+void multiply(const Tile& tile);
 
 }  // namespace trine::ring::neon

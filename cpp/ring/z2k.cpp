@@ -62,10 +62,16 @@ constexpr Z2kPath path{tile_size, tile_size, multiply, add, sub, mul, rss_mul};
 
 }  // namespace portable
 
+#ifdef TRINE_NEON
+// The compiler's own vectors are NEON already, and it multiplies words one by one faster than NEON can.
+constexpr Z2kPath neon_path{neon::tile_rows, neon::tile_columns, neon::multiply,   portable::add,
+                            portable::sub,   portable::mul,      portable::rss_mul};
+#endif
+
 class TileKernel final : public GemmKernel {
   public:
     explicit TileKernel(const Z2kPath& path)
-        : GemmKernel(path.tile_rows, path.tile_columns, 384), multiply_(path.multiply) {}
+        : GemmKernel(path.tile_rows, path.tile_columns, 1024), multiply_(path.multiply) {}
 
     void multiply(const Tile& tile) const override { multiply_(tile); }
 
@@ -125,7 +131,7 @@ const Z2kPath& path(Isa isa) {
 #endif
 #ifdef TRINE_NEON
         case Isa::neon:
-            return neon::z2k;
+            return neon_path;
 #endif
         default:
             return portable::path;

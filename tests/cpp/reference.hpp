@@ -74,8 +74,17 @@ inline Array conv2d(const Array& x, const Array& w, const ConvShape& s, u64 modu
 }
 
 inline const std::vector<MatmulShape> matmul_shapes = {
-    {0, 3, 4},   {3, 0, 4},    {3, 4, 0},     {1, 1, 1},    {1, 300, 1},   {5, 7, 3},    {6, 256, 4},
-    {7, 257, 5}, {97, 33, 65}, {13, 520, 70}, {3, 2, 1030}, {70, 260, 66}, {3, 300, 900}};
+    {0, 3, 4},    {3, 0, 4},      {3, 4, 0},     {1, 1, 1},     {1, 300, 1},
+    {5, 7, 3},    {6, 256, 4},    {7, 257, 5},   {97, 33, 65},  {13, 520, 70},
+    {3, 2, 1030}, {70, 260, 130}, {260, 70, 66}, {3, 300, 900}, {5, 1100, 9}};
+
+// A product for every tile that a kernel can be asked for.
+inline std::vector<MatmulShape> tile_shapes() {
+    std::vector<MatmulShape> shapes;
+    for (std::size_t rows = 1; rows <= 13; ++rows)
+        for (std::size_t columns = 1; columns <= 17; ++columns) shapes.push_back({rows, 5, columns});
+    return shapes;
+}
 
 inline const std::vector<ConvShape> conv_shapes = {
     {1, 5, 5, 1, 3, 3, 2, {1, 1}, {0, 0, 0, 0}}, {2, 9, 8, 3, 3, 2, 5, {2, 3}, {1, 2, 3, 4}},

@@ -37,9 +37,9 @@ TEST(Field, Elementwise) {
             }
 }
 
-TEST(Field, Matmul) {
+static void check_matmul(const std::vector<MatmulShape>& shapes) {
     for (const u64 q : primes)
-        for (const MatmulShape shape : test::matmul_shapes) {
+        for (const MatmulShape shape : shapes) {
             const Array a = random_words(shape.rows * shape.depth, 5, q);
             const Array b = random_words(shape.depth * shape.columns, 6, q);
             const Array expected = test::matmul(a, b, shape, q);
@@ -50,6 +50,10 @@ TEST(Field, Matmul) {
             }
         }
 }
+
+TEST(Field, MatmulOfManyBlocks) { check_matmul(test::matmul_shapes); }
+
+TEST(Field, MatmulOfEveryTile) { check_matmul(test::tile_shapes()); }
 
 TEST(Field, MatmulOfTheLargestResidues) {
     const MatmulShape shape{5, 2500, 5};

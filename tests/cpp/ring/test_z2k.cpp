@@ -79,8 +79,8 @@ TEST(Z2k, SumpoolKeepsChannelsApart) {
     EXPECT_EQ(out, (Array{12, 120, 16, 160}));
 }
 
-TEST(Z2k, Matmul) {
-    for (const MatmulShape shape : test::matmul_shapes) {
+static void check_matmul(const std::vector<MatmulShape>& shapes) {
+    for (const MatmulShape shape : shapes) {
         const Array a = random_words(shape.rows * shape.depth, 5),
                     b = random_words(shape.depth * shape.columns, 6);
         const Array expected = test::matmul(a, b, shape);
@@ -91,6 +91,10 @@ TEST(Z2k, Matmul) {
         }
     }
 }
+
+TEST(Z2k, MatmulOfManyBlocks) { check_matmul(test::matmul_shapes); }
+
+TEST(Z2k, MatmulOfEveryTile) { check_matmul(test::tile_shapes()); }
 
 TEST(Z2k, MatmulOfTheLargestWords) {
     const MatmulShape shape{9, 600, 9};
