@@ -105,11 +105,10 @@ TEST(Compare, MergingIsOneLevelOfTheTree) {
         for (std::size_t pair = 0; pair < pairs; ++pair)
             for (std::size_t v = 0; v < words; ++v) {
                 const u64 equal_high = opened(equal, 2 * pair, v);
-                ASSERT_EQ(merged[pair * words + v],
+                ASSERT_EQ(merged[(pairs - 1 + pair) * words + v],
                           opened(less, 2 * pair + 1, v) ^ (equal_high & opened(less, 2 * pair, v)));
                 if (pair == 0) continue;
-                ASSERT_EQ(merged[(pairs + pair - 1) * words + v],
-                          equal_high & opened(equal, 2 * pair - 1, v));
+                ASSERT_EQ(merged[(pair - 1) * words + v], equal_high & opened(equal, 2 * pair - 1, v));
             }
     }
 }

@@ -46,6 +46,35 @@ TEST(Bits, PlanesBitByBit) {
         }
 }
 
+TEST(Bits, PlanesFromAnyBitUp) {
+    const Array x = random_words(130, 5);
+    const std::size_t words = bits::plane_words(x.size());
+    Array all(64 * words);
+    bits::to_planes(x, 0, 64, all, 1);
+    for (std::size_t low = 0; low < 64; ++low) {
+        const std::size_t width = (64 - low + 1) / 2;
+        Array some(width * words, 99);
+        bits::to_planes(x, low, width, some, 1);
+        for (std::size_t i = 0; i < some.size(); ++i) ASSERT_EQ(some[i], all[low * words + i]);
+    }
+}
+
+TEST(Bits, SumsArePackedAndUnpackedOnTop) {
+    for (const std::size_t count : {0u, 1u, 63u, 64u, 65u, 1000u})
+        for (std::size_t width = 1; width <= 64; ++width) {
+            const Array x = random_words(count, 1), y = random_words(count, 2);
+            Array sum(count), total = x, expected(count);
+            for (std::size_t i = 0; i < count; ++i) sum[i] = x[i] + y[i];
+            std::vector<u8> of_sum(bits::packed_bytes(count, width)), packed(of_sum.size());
+            bits::pack_sum(x, y, width, of_sum);
+            bits::pack(sum, width, packed, 1);
+            ASSERT_EQ(of_sum, packed);
+            bits::add_unpacked(packed, width, total);
+            for (std::size_t i = 0; i < count; ++i) expected[i] = x[i] + low(sum[i], width);
+            ASSERT_EQ(total, expected);
+        }
+}
+
 TEST(Bits, ThreadsChangeNothing) {
     const Array x = random_words(200001, 1);
     std::vector<u8> one(bits::packed_bytes(x.size(), 13)), three(one.size());

@@ -119,3 +119,32 @@ def test_an_error_does_not_show_the_key():
     with pytest.raises(ValueError, match="key") as error:
         _core.Keystream(b"secret")
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("width", [1, 8, 9, 16, 17, 32, 33, 63, 64])
+def test_draws_are_the_low_bits_of_numbers_of_the_least_size(width):
+    generator, count = _core.Generator(KEY), 1000
+    size = next(size for size in (1, 2, 4, 8) if width <= 8 * size)
+    for stream in range(3):
+        assert generator.draws == stream
+        out = np.empty(count, np.uint64)
+        generator.draw(out, width)
+        numbers = np.frombuffer(keystream(KEY, stream, count * size), f"<u{size}").astype(np.uint64)
+        np.testing.assert_array_equal(out, numbers & np.uint64(2**width - 1))
+
+
+def test_draws_onto_what_is_there(words):
+    generator, base = _core.Generator(KEY), words(1, 600)
+    first, second = (np.frombuffer(keystream(KEY, stream, 4800), "<u8") for stream in (0, 1))
+    less, mixed = base.copy(), base.copy()
+    generator.subtract(less)
+    generator.exclusive_or(mixed)
+    np.testing.assert_array_equal(less, base - first)
+    np.testing.assert_array_equal(mixed, base ^ second)
+
+
+def test_a_generator_is_not_copied_or_pickled():
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(_core.Generator(KEY))
+    with pytest.raises(TypeError, match="pickle"):
+        copy.copy(_core.Generator(KEY))
