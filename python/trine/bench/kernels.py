@@ -165,14 +165,7 @@ class Kernels:
         return self._rng.integers(0, 1 << 64, shape, np.uint64)
 
     def _against(
-        self,
-        row: str,
-        what: str,
-        note: str,
-        ours: Mapping[str, Timed],
-        goals: Mapping[str, float],
-        size: int,
-        pace: Pace,
+        self, case: Case, ours: Mapping[str, Timed], goals: Mapping[str, float], size: int, pace: Pace
     ) -> list[Row]:
         """All of ours and all rivals turn by turn; a row for each pair."""
         sides, names, missing = dict(ours), dict[str, str](), dict[str, str]()

@@ -53,15 +53,16 @@ def run(
     Args:
         rows: which; see :data:`ROWS`.
         mode: how much of it.
-        peers: directory of the other systems; ``benchmarks/peers`` if that is here and none is given.
+        peers: directory of the other systems; ``benchmarks/peers`` if they are here and none is given.
         on_step: told what comes next, how many steps are done and how many there are.
 
     Raises:
         InputError: the directory has no peers.
         BenchmarkError: one of trine's own processes, or that of the other libraries, failed.
     """
-    directory = PEERS if peers is None and PEERS.is_dir() else peers
-    found = [] if directory is None else find_peers(directory)
+    if peers is None and any(PEERS.glob("*/peer.py")):
+        peers = PEERS
+    found = [] if peers is None else find_peers(peers)
     kernels = [name for name in rows if name in KERNELS]
     workloads = [name for name in rows if name in WORKLOADS]
     total = len(kernels) + len(workloads) * max(1, sum(peer.installed for peer in found))
