@@ -25,8 +25,8 @@ PACKETS_AT_ONCE = 64
 class Hub:
     """Tunnel devices whose packets are carried from one to the other, as ``tc netem delay D rate R`` on each would do.
 
-    A packet leaves its sender's link ``size / rate`` after all before it have left, and arrives ``delay`` after that; nothing
-    is lost. The devices are to be moved to where they are needed; they go when the hub stops.
+    A packet leaves its sender's link ``size / rate`` after all before it have left, and arrives ``delay`` after that;
+    nothing is lost. The devices are to be moved to where they are needed; they go when the hub stops.
 
     Args:
         devices: names of the devices to make, and the addresses whose packets each takes.

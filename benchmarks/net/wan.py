@@ -6,8 +6,8 @@ one way, from any site to any other, and a ping takes twice as long. What the ne
     among parties   rounds x delay + bytes that a party sends / rate    (all send at once, each on its own link)
     client          2 x delay + bytes of its requests and answers / rate
 
-Needs root. Where the kernel has no netem, a hub in user space carries the packets with the same delay and rate. It needs
-some microseconds of a processor for each, so it is no 10 Gbit/s network; the table says which of the two it was.
+Needs root. Where the kernel has no netem, a hub in user space carries the packets with the same delay and rate. It
+needs some microseconds of a processor for each, so it is no 10 Gbit/s network; the table says which of the two it was.
 """
 
 from __future__ import annotations
