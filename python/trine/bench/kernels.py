@@ -127,7 +127,7 @@ class Kernels:
         for name, kernel in operations.items():
             ours = timed(lambda kernel=kernel: kernel(a, b, out), self._mode.sample)  # type: ignore[misc]
             sides = {"auto": ours, "numpy float64 add": loop}
-            what = f"{name}, {self._mode.elements:.0e} elements"
+            what = f"{name}, {self._mode.elements:,} elements"
             note = (
                 "Against a memory-bandwidth loop of the same traffic, two loads and a store for each element: NumPy's "
                 "float64 addition on the same arrays, which are far larger than the caches; one thread each."

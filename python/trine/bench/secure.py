@@ -71,7 +71,7 @@ WORKLOADS = {
         lambda answer, memory, mode: [],
     ),
     "W5": Workload(
-        lambda mode: f"ReLU on {mode.relu:.0e} secret values",
+        lambda mode: f"ReLU on {mode.relu:,} secret values",
         f"{OPERATION} 16 fractional bits, declared abs(x) < 2^15: 32 bits, the result shared modulo 2^64.",
         5.0,
         lambda mode: mode.operation,

@@ -19,7 +19,7 @@ def bench(monkeypatch, tiny):
 def test_a_table_on_standard_output(bench):
     result = bench("--only", "k4,k6", "--quick")
     assert result.exit_code == 0
-    for expected in ("conv2d, batch 2", "add, 1e+03 elements", "numpy float64 add", ">= 0.8", "K6: Against a memory"):
+    for expected in ("conv2d, batch 2", "add, 1,000 elements", "numpy float64 add", ">= 0.8", "K6: Against a memory"):
         assert expected in result.stdout
     assert "K1" not in result.stdout.split("K4: ")[0]
 
