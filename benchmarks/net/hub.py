@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import heapq
@@ -74,7 +75,8 @@ class Hub:
                     count += 1
             while waiting and waiting[0][0] <= time.perf_counter():
                 _, _, target, packet = heapq.heappop(waiting)
-                os.write(target, packet)
+                with contextlib.suppress(OSError):  # a device that is down takes nothing
+                    os.write(target, packet)
 
 
 def _packets(file: int) -> list[bytes]:

@@ -10,10 +10,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trine.errors import BenchmarkError
+from trine.errors import BenchmarkError, TrineError
 
 __all__ = ["LineProcess"]
 
@@ -29,6 +29,7 @@ class LineProcess:
         command: program and arguments.
         environment: of the process; this one's if not given.
         pass_fds: descriptors that it inherits.
+        error: makes the error to raise of a message.
 
     Raises:
         BenchmarkError: it cannot be started.
@@ -40,8 +41,10 @@ class LineProcess:
         command: Sequence[str | os.PathLike[str]],
         environment: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        error: Callable[[str], TrineError] = BenchmarkError,
     ) -> None:
         self.name = name
+        self._error = error
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._buffer = b""
         try:
@@ -55,9 +58,9 @@ class LineProcess:
                 # Ctrl-C is for this process, which then ends the others; and a group of its own can be ended whole.
                 start_new_session=True,
             )
-        except OSError as error:
+        except OSError as cause:
             self._log.close()
-            raise BenchmarkError(f"{name} cannot be started: {error}") from error
+            raise error(f"{name} cannot be started: {cause}") from cause
 
     @property
     def pid(self) -> int:
@@ -94,7 +97,7 @@ class LineProcess:
                 content = json.loads(line)
                 if isinstance(content, dict):
                     if "error" in content:
-                        raise BenchmarkError(f"{self.name}: {content['error']}")
+                        raise self._error(f"{self.name}: {content['error']}")
                     return content
 
     def ask(self, line: str, timeout: float = 600.0) -> dict[str, Any]:
@@ -131,12 +134,12 @@ class LineProcess:
             raise self._failure("ended")
         return data
 
-    def _failure(self, what: str) -> BenchmarkError:
+    def _failure(self, what: str) -> TrineError:
         # Not seek and read: the process writes at the same position of the same open file.
         end = os.fstat(self._log.fileno()).st_size
         text = os.pread(self._log.fileno(), LOG_BYTES, max(0, end - LOG_BYTES))
         lines = text.decode(errors="replace").splitlines()
-        return BenchmarkError("\n".join([f"{self.name} {what}", *lines[-LOG_LINES:]]))
+        return self._error("\n".join([f"{self.name} {what}", *lines[-LOG_LINES:]]))
 
     def __enter__(self) -> LineProcess:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import socket
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 from trine.bench.lines import LineProcess
 from trine.bench.operations import OPERATIONS
-from trine.errors import InputError
+from trine.errors import InputError, PartyLostError
 from trine.net import PARTIES
 from trine.net.certificates import Authority, party_role
 
@@ -41,7 +42,7 @@ class Parties:
     """Three processes; use it as a context.
 
     Raises:
-        BenchmarkError: one of them failed.
+        PartyLostError: one of them failed.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,12 @@ class Parties:
                 authority.enroll(directory, party_role(party))
                 command = [sys.executable, "-m", "trine.bench.worker", f"--id={party}"]
                 command += [f"--certificates={directory}", f"--listen-fd={listener.fileno()}", "--ports", *ports]
-                process = LineProcess(f"party {party}", command, pass_fds=[listener.fileno()])
+                process = LineProcess(
+                    f"party {party}",
+                    command,
+                    pass_fds=[listener.fileno()],
+                    error=functools.partial(PartyLostError, party),
+                )
                 self._processes.append(stack.enter_context(process))
             self._gather()
             self._stack = stack.pop_all()

@@ -58,7 +58,8 @@ def run(
 
     Raises:
         InputError: the directory has no peers.
-        BenchmarkError: one of trine's own processes, or that of the other libraries, failed.
+        BenchmarkError: the process of the other libraries failed.
+        PartyLostError, ClusterError: one of trine's own did.
     """
     if peers is None and any(PEERS.glob("*/peer.py")):
         peers = PEERS

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from trine.bench.parties import Parties
-from trine.errors import BenchmarkError, InputError
+from trine.errors import InputError, PartyLostError
 from trine.mpc import cost
 
 
@@ -46,7 +46,7 @@ def test_a_party_that_is_lost_is_an_error_and_the_others_end():
         parties.prepare("relu", 100)
         processes = [process.pid for process in parties._processes]
         os.kill(processes[1], 9)
-        with pytest.raises(BenchmarkError, match="party"):
+        with pytest.raises(PartyLostError, match="party"):
             parties.run()
     for pid in processes:
         with pytest.raises(ProcessLookupError):
