@@ -43,6 +43,7 @@ LINKS = {
 GOAL = 1.3
 MESH_PORT, API_PORT = 4100, 4000
 WARM_UP = 3
+WIDTH = 124  # of the table, at least
 CLIENT_SITE = PARTIES
 
 
@@ -162,7 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and not without taking the namespaces away
     rows = [measure(LINKS[name], options.queries) for name in options.links]
-    console = Console()
+    console = Console(width=max(WIDTH, Console().width))
     console.print(table(rows))
     console.print(
         f"ratio: query / (network among parties + network of the client); the goal is {GOAL} on the WAN. "

@@ -221,7 +221,19 @@ KERNELS: dict[str, Callable[[Kernels], Sequence[Row]]] = {
 
 def _openssl_speed(program: str, size: int) -> float | None:
     """Seconds that the openssl program takes for so many bytes; None if it does not know how to tell."""
-    command = [program, "speed", "-mr", "-seconds", "1", "-bytes", str(OPENSSL_BLOCK), "-evp", "aes-128-ctr"]
+    # Elapsed time, as on our side: else it is the processor's, which a busy machine does not lengthen.
+    command = [
+        program,
+        "speed",
+        "-elapsed",
+        "-mr",
+        "-seconds",
+        "1",
+        "-bytes",
+        str(OPENSSL_BLOCK),
+        "-evp",
+        "aes-128-ctr",
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     for line in run.stdout.splitlines():
         if line.startswith("+F:"):
