@@ -112,7 +112,9 @@ def _converse(mesh: Mesh, party: int) -> None:
         worker = Worker(PartySession(channel, channel.keys.common, channel.keys.private))
         _say({"ready": party})
         for line in sys.stdin:
-            _say(worker.answer(json.loads(line)))
+            with channel.attending():
+                answer = worker.answer(json.loads(line))
+            _say(answer)
     except TrineError as error:
         _say({"error": str(error)})
 
