@@ -81,6 +81,61 @@ def party(
     run_party(ClusterFile.read(config), identity)
 
 
+@app.command(
+    epilog="Examples: [bold]trine bench[/bold], [bold]trine bench --only K1,W1 --json out.json[/bold], "
+    "[bold]trine bench --full --peers benchmarks/peers[/bold]"
+)
+def bench(
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="Larger sizes and more turns, or about two minutes (without peers).")
+    ] = False,
+    only: Annotated[str | None, typer.Option(help="Rows to measure, with commas: K1 to K7, W1, W2, W4, W5.")] = None,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="Directory of other systems to measure beside; ./benchmarks/peers if that is here."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every sample, the machine and the versions to this file.")
+    ] = None,
+) -> None:
+    """Measure trine on this machine, beside other software.
+
+    K1 to K7 are kernels, W1 and W2 queries through the real service, W4 and W5 operations among three party processes.
+    Both sides of a comparison take turns in one run. Software that is not installed is named in its row.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from trine.bench.mode import FULL, QUICK
+    from trine.bench.report import print_results, to_json
+    from trine.bench.suite import choose, run
+
+    rows = choose(only)
+    _check_writable(json_file)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting")
+        results = run(
+            rows,
+            FULL if full else QUICK,
+            peers,
+            lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+        )
+    print_results(results)
+    if json_file is not None:
+        json_file.write_text(to_json(results), encoding="utf-8")
+
+
+def _check_writable(path: Path | None) -> None:
+    """Measuring takes minutes: complain before, not after."""
+    if path is None:
+        return
+    try:
+        path.touch()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
 def main() -> None:
     """Run the command; an error of trine's becomes one line, and exit code 2 (wrong input) or 1 (all else)."""
     try:

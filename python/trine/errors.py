@@ -15,6 +15,7 @@
     │   ├── PartyLostError           a party's connection broke
     │   ├── PartyTimeoutError (TimeoutError)  a party did not answer in time
     │   └── CertificateError         a certificate is missing, expired or not the expected one
+    ├── BenchmarkError               what trine is compared with failed, or could not be started
     └── ServiceError                 the cluster answered: no
         ├── AccessDeniedError        this certificate may not do that
         ├── UnknownModelError        no model of that name is shared here
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessDeniedError",
+    "BenchmarkError",
     "BusyError",
     "CertificateError",
     "ClusterError",
@@ -116,6 +118,10 @@ class PartyTimeoutError(NetworkError, TimeoutError):
 
 class CertificateError(NetworkError):
     """A certificate is missing, expired or not the expected one."""
+
+
+class BenchmarkError(TrineError):
+    """What trine is compared with failed, or could not be started."""
 
 
 class ServiceError(TrineError):

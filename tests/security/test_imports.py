@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ["errors", "_core", "ring", "net", "dp", "mpc", "nn", "cluster", "fed", "fhe", "audit", "demo", "cli"]
+ROOMS = ["errors", "_core", "ring", "net", "dp", "mpc", "nn", "cluster", "fed", "fhe", "audit", "demo", "bench", "cli"]
 BELOW = {
     "errors": set(),
     "_version": set(),
@@ -18,7 +18,8 @@ BELOW = {
     "nn": {"errors", "_core", "ring", "net", "mpc"},
     "cluster": {"errors", "_core", "ring", "net", "mpc", "nn"},
     "demo": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster"},
-    "cli": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster", "demo"},
+    "bench": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster", "demo"},
+    "cli": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster", "demo", "bench"},
 }
 
 

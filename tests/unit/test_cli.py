@@ -31,11 +31,11 @@ def test_version():
     assert trine("--version").output == f"trine {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--help"), ("party", "--help")])
+@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--help"), ("party", "--help"), ("bench", "--help")])
 def test_help_has_an_example(arguments):
     result = trine(*arguments)
     assert result.exit_code == 0
-    assert "trine demo" in result.output or "trine party --id 0 --config" in result.output
+    assert any(f"trine {example}" in result.output for example in ("demo", "party --id 0 --config", "bench --only K1"))
 
 
 def test_demo_prints_a_table(monkeypatch):
@@ -85,6 +85,9 @@ def test_an_error_is_one_line(monkeypatch, capsys, error, code):
         (["party", "--id", "3", "--config", "x"], 2, "--id"),
         (["party", "--id", "0", "--config", "/no/such.toml"], 1, "error: cannot read the cluster file /no/such.toml"),
         (["party", "--id", "0", "--config", "x", "--log-level", "loud"], 2, "'loud' is none of debug"),
+        (["bench", "--only", "K8"], 2, "error: rows are K1, K2"),
+        (["bench", "--only", "K1", "--peers", "/no/such"], 2, "error: /no/such has no <name>/peer.py"),
+        (["bench", "--only", "K1", "--json", "/no/such/file"], 2, "error: cannot write /no/such/file"),
     ],
 )
 def test_wrong_arguments(arguments, code, complaint):

@@ -129,6 +129,9 @@ def listen(address: Address) -> socket.socket:
     """
     host, port = address
     try:
-        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        # What is accepted inherits it; else an answer may wait for the acknowledgement of the one before.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise ClusterError(f"cannot listen on port {port} of {host}: {error.strerror or error}") from error
