@@ -84,9 +84,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser with the options that all peers have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help=".npz of the eight arrays in Keras' layout and order")
-    parser.add_argument(
-        "--images", type=Path, help=".npy of images (n, 28, 28, 1) scaled to 0..1; a batch repeats them"
-    )
+    parser.add_argument("--images", type=Path, help=".npy of images (n, 28, 28, 1) in 0..1; a batch repeats them")
     return parser
 
 
