@@ -89,10 +89,11 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def answer_lines(answer: Callable[[str], dict[str, object]]) -> None:
-    """Answers each line of standard input by one JSON line, until ``stop`` or its end.
+    """Answers each line of standard input by one JSON line, until ``stop`` or its end, or this process' parent's.
 
     What a peer's libraries print goes to standard error, so that standard output holds answers alone.
     """
+    end_with_parent()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

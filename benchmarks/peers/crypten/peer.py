@@ -138,7 +138,8 @@ def set_parameters(layer: crypten.nn.Module, weight: torch.Tensor, bias: torch.T
 
 def run_party(rank: int, rendezvous: str, options: argparse.Namespace) -> None:
     """One process: a party that takes its commands from the model owner's standard input, or the dealer."""
-    workloads.end_with_parent()
+    if rank != MODEL_OWNER:
+        workloads.end_with_parent()
     if options.threads:
         torch.set_num_threads(options.threads)
     loopback = "lo0" if sys.platform == "darwin" else "lo"
