@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import random
+import socket
 import sys
 import threading
 import time
@@ -103,6 +106,17 @@ def answer_lines(answer: Callable[[str], dict[str, object]]) -> None:
         if name not in NAMES:
             raise SystemExit(f"expected one of {NAMES} or 'stop', got {name!r}")
         print(json.dumps({"workload": name} | answer(name)), file=answers, flush=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that are free, below those that systems give to outgoing connections."""
+    ports: list[int] = []
+    for port in random.sample(range(20000, 32000), 1000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise SystemExit("no free ports between 20000 and 32000")
 
 
 def end_with_parent() -> None:

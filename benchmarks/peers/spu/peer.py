@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import re
-import socket
 import sys
 import tempfile
 import time
@@ -130,7 +129,7 @@ class Parties:
         self.connections: list[Connection] = []
         self.processes = []
         spawn = multiprocessing.get_context("spawn")
-        ports = free_ports(count)
+        ports = workloads.free_ports(count)
         for rank in range(count):
             ours, theirs = spawn.Pipe()
             arguments = (rank, ports, directory, theirs, options)
@@ -198,14 +197,6 @@ class Parties:
             connection.send(None)
         for process in self.processes:
             process.join()
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def main() -> None:
