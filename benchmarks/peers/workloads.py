@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import socket
@@ -121,7 +122,8 @@ def free_ports(count: int) -> list[int]:
 
 def end_with_parent() -> None:
     """Ends this process within a second of its parent's end, whatever it is waiting for."""
-    parent = os.getppid()
+    started_by = multiprocessing.parent_process()  # known even if it has ended before this is called
+    parent = os.getppid() if started_by is None else started_by.pid
 
     def watch() -> None:
         while os.getppid() == parent:

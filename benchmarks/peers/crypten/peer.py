@@ -170,6 +170,8 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads of each process; 0: as torch chooses")
     options = parser.parse_args()
+    if options.provider == "TFP":
+        print("CrypTen: insecure, party 0 makes the triples (--provider TTP: a dealer does)", file=sys.stderr)
     with tempfile.TemporaryDirectory() as directory:
         rendezvous = f"file://{directory}/rendezvous"
         spawn = multiprocessing.get_context("spawn")
