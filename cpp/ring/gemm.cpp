@@ -67,7 +67,7 @@ void pack(const GemmKernel& kernel, const BlockSource& b, Range depth, Range col
 class LeftBlocks {
   public:
     LeftBlocks(const GemmKernel& kernel, const BlockSource& a, std::size_t rows, std::size_t depth)
-        : kernel_(kernel), a_(a), stride_(round_up(depth, 8) + 8), buffer_(rows * stride_) {}
+        : kernel_(kernel), a_(a), stride_(stride(depth)), buffer_(rows * stride_) {}
 
     Block read(Range rows, Range depth) const {
         const Block block = kernel_.prepare(a_.read(rows, depth, buffer_.data(), stride_), rows.size(),
@@ -79,6 +79,11 @@ class LeftBlocks {
     }
 
   private:
+    static std::size_t stride(std::size_t depth) {
+        const std::size_t lines = round_up(depth, 8);
+        return lines % colliding_stride == 0 ? lines + 8 : lines;
+    }
+
     const GemmKernel& kernel_;
     const BlockSource& a_;
     std::size_t stride_;

@@ -74,8 +74,8 @@ inline Array conv2d(const Array& x, const Array& w, const ConvShape& s, u64 modu
 }
 
 inline const std::vector<MatmulShape> matmul_shapes = {
-    {0, 3, 4},    {3, 0, 4},      {3, 4, 0},     {1, 1, 1},     {1, 300, 1},
-    {5, 7, 3},    {6, 256, 4},    {7, 257, 5},   {97, 33, 65},  {13, 520, 70},
+    {0, 3, 4},    {3, 0, 4},      {3, 4, 0},     {1, 1, 1},     {1, 300, 1},  {5, 7, 3},
+    {6, 256, 4},  {7, 257, 5},    {15, 249, 5},  {15, 512, 5},  {97, 33, 65}, {13, 520, 70},
     {3, 2, 1030}, {70, 260, 130}, {260, 70, 66}, {3, 300, 900}, {5, 1100, 9}};
 
 // A product for every tile that a kernel can be asked for.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trine import _core
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 40), st.integers(0, 500), st.integers(0, 70))
 def test_matmul(words, run, m, k, n):
     xa, xb, ya, yb = words(1, m, k), words(2, m, k), words(3, k, n), words(4, k, n)
@@ -30,7 +30,7 @@ def test_matmul_of_many_blocks(words, run, m, k, n):
     np.testing.assert_array_equal(out, xa @ (ya + yb) + xb @ ya)
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_conv2d(words, conv2d, run, data):
     draw = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
