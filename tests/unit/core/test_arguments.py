@@ -81,7 +81,8 @@ def call(name, **changes):
 
 
 def test_every_kernel_is_here():
-    kernels = {name for name, _ in inspect.getmembers(_core, inspect.isroutine)} - {"available_isas"}
+    others = {"available_isas", "frame_pack", "frame_unpack"}
+    kernels = {name for name, _ in inspect.getmembers(_core, inspect.isroutine)} - others
     assert kernels == set(CALLS)
 
 
