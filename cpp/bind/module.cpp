@@ -1,4 +1,4 @@
-// The module trine._core: the compiled kernels, one room after the other.
+// The module trine._core: the compiled rooms, one after the other.
 #include <pybind11/stl.h>
 
 #include "base/cpu.hpp"
@@ -6,8 +6,8 @@
 
 PYBIND11_MODULE(_core, module) {
     module.doc() =
-        "The compiled kernels: arithmetic on rings, fields, bits and shares, and the pseudorandom "
-        "generator.\n\n"
+        "The compiled core: arithmetic on rings, fields, bits and shares, the pseudorandom generator, the "
+        "parties' links.\n\n"
         "Arrays are C-contiguous, of exactly the dtype that is shown; results go into arrays that the "
         "caller\n"
         "made, which share no memory with the inputs unless it is said that they may. The kernels run "

@@ -60,6 +60,7 @@ void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::dur
             std::this_thread::yield();
             if (Clock::now() - then > longest_yield) {
                 awake = then;
+                spin = {};
                 crowded_ = crowded_waits;
             }
         }
@@ -116,7 +117,10 @@ bool Hub::take_turn(const Links& links, Waker& waker, Clock::time_point until) {
         if (!link) continue;
         const int events = ready > 0 ? next->revents : 0;
         if (events & ~POLLOUT) guarded(*link, [&] { link->listen(); });
-        if (events & POLLOUT) guarded(*link, [&] { link->flush(); });
+        if (events & POLLOUT) {
+            guarded(*link, [&] { link->flush(); });
+            moved = true;
+        }
         ++next;
     }
     for (const auto& link : links.inbound) {

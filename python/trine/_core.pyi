@@ -1,5 +1,5 @@
 """
-The compiled kernels: arithmetic on rings, fields, bits and shares, and the pseudorandom generator.
+The compiled core: arithmetic on rings, fields, bits and shares, the pseudorandom generator, the parties' links.
 
 Arrays are C-contiguous, of exactly the dtype that is shown; results go into arrays that the caller
 made, which share no memory with the inputs unless it is said that they may. The kernels run without

@@ -42,7 +42,7 @@ PATIENCE = 12
 # A frame that the computing thread, which is to read it, has left lying for so long is read all the same.
 ATTENTION = 0.1
 # Whoever waits for a message looks again and again for so long before it sleeps: to be woken takes as long.
-SPIN = 1e-4
+SPIN = 5e-5
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 CLOSING = 1.0
 # Connections that may be in their handshake at once; whoever has no certificate can hold up no more threads.
