@@ -9,7 +9,7 @@ fails in a computation tells the other two (:class:`Abort`), so that nobody wait
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from trine.cluster.wire import MAX_BATCH, check_model_name, error_from_json, error_to_json, is_identifier
@@ -101,9 +101,9 @@ def encode(message: Message, sender: int) -> bytes:
     """A message as bytes."""
     content: dict[str, Any] = {"kind": message.kind}
     if isinstance(message, Prepare):
-        content |= asdict(message)
+        content |= vars(message)
     if isinstance(message, (Hold, Run)):
-        content["query"] = asdict(message.query)
+        content["query"] = vars(message.query)
     if isinstance(message, Refuse):
         content["query"] = message.query
     if isinstance(message, (Run, Abort)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -79,6 +80,8 @@ def run_party(
     mesh.start()
     log.info("party %d answers on %s, process %d", party, ":".join(map(str, file.api[party])), os.getpid())
     on_start(mesh)
+    gc.collect()
+    gc.freeze()  # what is here now stays: not to be looked through again and again while queries are answered
     stop.wait()
     server.should_exit = True
     service.join()

@@ -22,7 +22,7 @@ import json
 import re
 import secrets
 import struct
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from trine import errors
@@ -90,7 +90,7 @@ class ModelStatus:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, content: Any) -> ModelStatus:
@@ -116,7 +116,7 @@ class PartyCost:
 
     def to_header(self) -> str:
         """As the text of a header."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self))
 
     @classmethod
     def from_header(cls, text: str | None) -> PartyCost:
