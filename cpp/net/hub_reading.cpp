@@ -41,6 +41,7 @@ void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::dur
         --crowded_;
         spin = {};
     }
+    // For the whole wait: of a large message there is always more to come.
     auto awake = Clock::now() + spin;
     while (!done()) {
         const auto now = Clock::now();
@@ -50,17 +51,14 @@ void Hub::read_for(Lock& lock, Waker& waker, Clock::time_point until, Clock::dur
         lock.unlock();
         const bool moved = take_turn(links, waker, sleeps ? until : now);
         const auto then = Clock::now();
-        if (moved) {
-            awake = then + spin;
-        } else if (sleeps) {
+        if (sleeps && !moved) {
             check_alive(links);
-        } else {
+        } else if (!moved) {
             // To be woken on an idle core takes longer than a round. On a busy one it does not: who wakes is
             // let in at once, but who yields has to queue.
             std::this_thread::yield();
             if (Clock::now() - then > longest_yield) {
                 awake = then;
-                spin = {};
                 crowded_ = crowded_waits;
             }
         }
