@@ -14,7 +14,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'keep_freed_memory', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
 class Keystream:
     """
     The keystreams of one key, AES-128-CTR: every stream number gives another keystream.
@@ -320,6 +320,12 @@ def frame_unpack(header: bytes) -> tuple[int, int, int, int]:
     (kind, length, session, sequence) of a frame, from its header.
     
     Raises ProtocolError unless every field is as it must be.
+    """
+def keep_freed_memory() -> None:
+    """
+    From now on this process keeps what it frees, up to a gigabyte, for its next computation.
+    
+    For processes that do nothing else: memory that goes back to the system has to be fetched page by page again.
     """
 def round_multiply(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], zero: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
     """

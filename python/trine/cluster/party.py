@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import uvloop
 
+from trine import _core
 from trine.cluster.api import build_app
 from trine.cluster.config import ClusterFile, listen
 from trine.cluster.messages import decode
@@ -52,6 +53,7 @@ def run_party(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _core.keep_freed_memory()
     loop = uvloop.new_event_loop()
     credentials = file.credentials(party_role(party))
     context = server_context(credentials)
