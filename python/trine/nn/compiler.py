@@ -168,7 +168,12 @@ class _Compiler:
 
     def _pool(self, layer: AvgPool2D) -> None:
         count = math.prod(layer.window)
-        self.steps.append(PoolStep(layer.window, layer.stride))
+        channels, last = 0, self.steps[-1] if self.steps else None
+        if isinstance(last, Conv2DStep) and last.bias:  # add it to the sums: there are fewer of them
+            channels = last.kernel[3]
+            self.steps[-1] = replace(last, bias=False)
+            self.tensors[-1] = self.tensors[-1] * np.uint64(count)
+        self.steps.append(PoolStep(layer.window, layer.stride, channels))
         bits = count.bit_length() - 1
         self.fraction += bits
         self.gain *= (1 << bits) / count

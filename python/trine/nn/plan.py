@@ -15,7 +15,7 @@ from trine.errors import InputError, ProtocolError, RangeError, ShapeError, Trin
 from trine.mpc.party import Ring
 from trine.mpc.session import overlapping_rounds
 from trine.net import Cost
-from trine.nn.steps import STEPS, ReLUStep, Step
+from trine.nn.steps import STEPS, PoolStep, ReLUStep, Step
 from trine.ring import FixedPoint
 from trine.ring.fixed import real_array
 from trine.ring.pack import low_bits
@@ -59,6 +59,8 @@ class Plan:
         for step, additive in zip(self.steps, self._additive(), strict=True):
             if additive and (step.linear or isinstance(step, ReLUStep)):
                 raise InputError(f"{step} cannot take what a linear step leaves")
+            if isinstance(step, PoolStep) and step.bias and not additive:
+                raise InputError(f"{step} can only add its bias to what a linear step leaves")
             shape = step.shape(shape)
         if shape != self.output_shape:
             raise ShapeError(f"the steps lead to shape {shape}, not {self.output_shape}")

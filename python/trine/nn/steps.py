@@ -132,19 +132,28 @@ class DenseStep(Step):
 
 @dataclass(frozen=True)
 class PoolStep(Step):
-    """Sum over windows (the division is left to a later truncation or product); local."""
+    """Sum over windows (the division is left to a later truncation or product); local.
+
+    A product's bias is cheaper to add here than before: ``bias`` channels of it, or 0 for none.
+    """
 
     window: tuple[int, int]
     stride: tuple[int, int]
+    bias: int = 0
+
+    def tensors(self) -> list[Shape]:
+        return [(self.bias,)] if self.bias else []
 
     def shape(self, given: Shape) -> Shape:
         if len(given) != 3 or min(self.window + self.stride) < 1 or any(np.greater(self.window, given[:2])):
             raise ShapeError(f"windows of {self.window} in steps of {self.stride} do not fit {given}")
+        if self.bias not in (0, given[2]):
+            raise ShapeError(f"a bias of {self.bias} channels does not fit {given}")
         rows, columns = ((given[i] - self.window[i]) // self.stride[i] + 1 for i in (0, 1))
         return rows, columns, given[2]
 
     def apply(self, x: Value, tensors: Sequence[Tensor]) -> Value:
-        return x.map(self._sum) if isinstance(x, Replicated) else self._sum(x)
+        return x.map(self._sum) if isinstance(x, Replicated) else _plus_bias(self._sum(x), tensors)
 
     def _sum(self, x: Ring) -> Ring:
         out = np.empty((len(x), *self.shape(x.shape[1:])), np.uint64)
