@@ -3,8 +3,9 @@ import pytest
 
 from trine.errors import RangeError
 from trine.mpc import LocalSession, PerParty, accept, deal
+from trine.nn import plan as plan_module
 from trine.nn.compiler import compile
-from trine.nn.infer import infer
+from trine.nn.infer import infer, pack_weights, prepare
 from trine.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, ReLU
 from trine.nn.model import Sequential
 from trine.nn.plan import Plan
@@ -16,15 +17,15 @@ def normal(*shape):
     return RNG.normal(0, np.sqrt(2 / max(1, np.prod(shape[:-1]))), shape)
 
 
+def spread(arrays):
+    payloads = deal(arrays)
+    return PerParty(accept(i, payloads[i], [a.shape for a in arrays]) for i in range(3))
+
+
 def private(model, x, fraction=16):
     """Outputs of the model run among three parties, and the session that ran it."""
     compiled = compile(model, fraction)
     plan = Plan.from_json(compiled.plan.to_json())
-
-    def spread(arrays):
-        payloads = deal(arrays)
-        return PerParty(accept(i, payloads[i], [a.shape for a in arrays]) for i in range(3))
-
     session = LocalSession()
     inputs = PerParty(held[0] for held in spread([plan.encode_input(x)]))
     parts = infer(session, plan, spread(compiled.tensors), inputs)
@@ -50,6 +51,16 @@ MODELS = {
     ),
     "pool of three": ([Conv2D(normal(2, 3, 2, 4)), AvgPool2D((3, 2)), ReLU(), Conv2D(normal(1, 1, 4, 3))], IMAGE),
     "pool at the end": ([Conv2D(normal(3, 3, 2, 4)), AvgPool2D((3, 3), (2, 1))], IMAGE),
+    "bias before pools": (
+        [
+            Conv2D(normal(3, 3, 2, 4), normal(4)),
+            AvgPool2D((3, 2)),
+            AvgPool2D((2, 1)),
+            ReLU(),
+            Conv2D(normal(1, 2, 4, 3), normal(3)),
+        ],
+        IMAGE,
+    ),
     "pool first": ([AvgPool2D((3, 2)), Conv2D(normal(2, 2, 2, 3)), ReLU(), AvgPool2D((2, 3))], IMAGE),
     "same padding, strides": ([Conv2D(normal(3, 2, 2, 4), normal(4), (2, 3), "same"), ReLU()], IMAGE),
     "nothing to share": ([AvgPool2D((2, 2)), Flatten()], IMAGE),
@@ -110,3 +121,35 @@ def test_a_compiled_model_does_not_print_its_weights():
     compiled = compile(Sequential([Dense([[0.1234]])], (1,)))
     assert repr(compiled) == "CompiledModel(1 secret tensors, 1 steps)"
     assert "1234" not in compiled.plan.to_json()
+
+
+def test_batches_in_parts_give_what_they_give_at_once(monkeypatch):
+    model = Sequential(*MODELS["bias before pools"], input_range=(-1.0, 2.0))
+    x = RNG.uniform(-1, 2, (7, *IMAGE))
+    whole, plan = private(model, x)
+    assert plan.chunks(7) == [7]
+    monkeypatch.setattr(plan_module, "CHUNK_ELEMENTS", 40)
+    in_parts, plan = private(model, x)
+    sizes = plan.chunks(7)
+    assert len(sizes) > 2
+    assert sum(sizes) == 7
+    assert plan.cost(7).rounds == -(-len(sizes) // 2) * plan.cost(1).rounds
+    assert np.abs(in_parts - whole).max() < 0.0002  # truncation is off by one unit now and then
+
+
+@pytest.mark.parametrize("name", ["two linear layers", "mlp", "relu first", "relu twice", "bias before pools"])
+def test_prepared_randomness_is_dealt_ahead_and_the_answer_is_the_same(name):
+    model = Sequential(*MODELS[name], input_range=(-1.0, 2.0))
+    compiled = compile(model)
+    plan, session = compiled.plan, LocalSession()
+    x = RNG.uniform(-1, 2, (3, *IMAGE))
+    prepared = prepare(session, plan, 3)
+    ahead = session.cost
+    assert ahead.rounds == 2
+    weights = PerParty(pack_weights(plan, held) for held in spread(compiled.tensors))
+    inputs = PerParty(held[0] for held in spread([plan.encode_input(x)]))
+    result = plan.combine(infer(session, plan, weights, inputs, prepared))
+    assert np.abs(result - model.predict(x)).max() < 0.002
+    assert session.cost.rounds - ahead.rounds == plan.cost(3).rounds
+    assert session.cost.bytes == plan.cost(3).bytes
+    assert ahead.bytes > 0

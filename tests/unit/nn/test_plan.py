@@ -58,6 +58,7 @@ def edited(**changes):
         edited(steps=[{"step": "truncate", "shift": 40, "width": 30, "out_width": 3}]),
         edited(steps=[{"step": "pool", "window": [0, 0], "stride": [1, 1]}]),
         edited(steps=[{"step": "pool", "window": [1, 1], "stride": [0, 1]}]),
+        edited(steps=[{"step": "pool", "window": [2, 2], "stride": [2, 2], "bias": 1}]),
         edited(steps=[{"step": "dense", "weights": [36, 3], "bias": False}] * 2),
         edited(input_shape=[6, 6]),
         edited(input_shape="abc"),
