@@ -99,16 +99,16 @@ std::array<std::size_t, 4> quad(const IntQuad& given, const char* name, u64 low)
     return integers<4>(given.object, name, low);
 }
 
+// The words are put together only when they are needed: these checks stand before every kernel.
 void require_dimensions(const std::string& name, const Shape& shape, std::size_t dimensions,
                         const char* axes) {
-    require(shape.size() == dimensions,
-            name + " must have the axes " + axes + ", not the shape " + to_string(shape));
+    if (shape.size() == dimensions) return;
+    throw py::value_error(name + " must have the axes " + axes + ", not the shape " + to_string(shape));
 }
 
-void require_shape(const std::string& name, const Shape& shape, const Shape& expected,
-                   const std::string& why) {
-    require(shape == expected,
-            name + " must have the shape " + to_string(expected) + " (" + why + "), not " + to_string(shape));
+void shape_error(const std::string& name, const Shape& shape, const Shape& expected, const std::string& why) {
+    throw py::value_error(name + " must have the shape " + to_string(expected) + " (" + why + "), not " +
+                          to_string(shape));
 }
 
 void overlap_error(const std::string& output, const std::string& input) {
@@ -117,7 +117,7 @@ void overlap_error(const std::string& output, const std::string& input) {
 
 void require_elementwise(const Out& output, std::initializer_list<const In*> inputs, InPlace in_place) {
     for (const In* input : inputs) {
-        require_shape(input->name, input->shape, output.shape, "that of " + output.name);
+        require_shape(input->name, input->shape, output.shape, [&] { return "that of " + output.name; });
         require_apart(output, *input, in_place);
     }
 }

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/run.hpp"
@@ -70,9 +71,19 @@ std::array<std::size_t, 4> quad(const IntQuad& given, const char* name, u64 low)
 
 void require_dimensions(const std::string& name, const Shape& shape, std::size_t dimensions,
                         const char* axes);
-void require_shape(const std::string& name, const Shape& shape, const Shape& expected,
-                   const std::string& why);
+[[noreturn]] void shape_error(const std::string& name, const Shape& shape, const Shape& expected,
+                              const std::string& why);
 [[noreturn]] void overlap_error(const std::string& output, const std::string& input);
+
+// `why` is text, or a function that puts it together.
+template <class Why>
+void require_shape(const std::string& name, const Shape& shape, const Shape& expected, Why why) {
+    if (shape == expected) return;
+    if constexpr (std::is_invocable_v<Why>)
+        shape_error(name, shape, expected, why());
+    else
+        shape_error(name, shape, expected, why);
+}
 
 enum class InPlace { no, yes };
 

@@ -15,9 +15,9 @@ struct Operand {
 inline MatmulShape matmul_shape(const In& a, const Operand& b, const Out& output) {
     require_dimensions(a.name, a.shape, 2, "[M, K]");
     require_dimensions(b.name, b.shape, 2, "[K, N]");
-    require_shape(b.name, b.shape, {a.shape[1], b.shape[1]}, a.name + " has the shape " + to_string(a.shape));
+    require_shape(b.name, b.shape, {a.shape[1], b.shape[1]}, [&] { return a.name + " has the shape " + to_string(a.shape); });
     require_shape(output.name, output.shape, {a.shape[0], b.shape[1]},
-                  "rows of " + a.name + ", columns of " + b.name);
+                  [&] { return "rows of " + a.name + ", columns of " + b.name; });
     return {a.shape[0], a.shape[1], b.shape[1]};
 }
 
@@ -30,7 +30,7 @@ inline ConvShape conv_shape(const In& x, const Operand& w, const Out& output, co
     require_dimensions(x.name, x.shape, 4, "[N, H, W, C]");
     require_dimensions(w.name, w.shape, 4, "[KH, KW, C, O]");
     require_shape(w.name, w.shape, {w.shape[0], w.shape[1], x.shape[3], w.shape[3]},
-                  "as many channels as " + x.name + ", " + to_string(x.shape));
+                  [&] { return "as many channels as " + x.name + ", " + to_string(x.shape); });
     if (w.shape[0] == 0 || w.shape[1] == 0) throw py::value_error(w.name + " must be at least 1 x 1");
     const ConvShape shape{x.shape[0],
                           x.shape[1],
