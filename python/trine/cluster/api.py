@@ -108,14 +108,14 @@ def build_app(mesh: Mesh, models: Models, scheduler: Scheduler) -> Starlette:
 
     anyone, owner, client = (OWNER, CLIENT), (OWNER,), (CLIENT,)
     return Starlette(
-        routes=[
+        routes=[  # looked through in this order
+            Route("/v1/models/{name}/queries/{id}", _for(client, query), methods=["POST"]),
             Route("/healthz", health),
             Route("/v1/models", _for(anyone, list_models)),
             Route("/v1/models/{name}", _for(anyone, describe)),
             Route("/v1/models/{name}", _for(owner, share), methods=["PUT"]),
             Route("/v1/models/{name}", _for(owner, stop), methods=["DELETE"]),
             Route("/v1/models/{name}/serve", _for(owner, serve), methods=["POST"]),
-            Route("/v1/models/{name}/queries/{id}", _for(client, query), methods=["POST"]),
         ],
         exception_handlers={TrineError: report, HTTPException: report_http, Exception: report_bug},
     )

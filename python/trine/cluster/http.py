@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import selectors
+import select
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -87,18 +87,22 @@ class Parties:
         self, parties: Sequence[_PartyConnection], method: str, path: str, bodies: Sequence[bytes]
     ) -> list[Response]:
         responses: dict[int, Response] = {}
+        waiting: dict[int, _PartyConnection] = {}  # by file descriptor
+        poller = select.poll()
         try:
-            with selectors.DefaultSelector() as waiting:
-                for party, body in zip(parties, bodies, strict=True):
-                    waiting.register(party.send(method, path, body), selectors.EVENT_READ, party)
-                while waiting.get_map():
-                    ready = waiting.select(self._timeout)
-                    for key, _ in ready:
-                        waiting.unregister(key.fileobj)
-                        responses[key.data.index] = key.data.receive()
-                    if not ready:
-                        for key in waiting.get_map().values():
-                            key.data.check_alive()
+            for party, body in zip(parties, bodies, strict=True):
+                descriptor = party.send(method, path, body).fileno()
+                waiting[descriptor] = party
+                poller.register(descriptor, select.POLLIN)
+            while waiting:
+                ready = poller.poll(1000 * self._timeout)
+                for descriptor, _ in ready:
+                    poller.unregister(descriptor)
+                    party = waiting.pop(descriptor)
+                    responses[party.index] = party.receive()
+                if not ready:
+                    for party in waiting.values():
+                        party.check_alive()
         except BaseException:
             # An answer that is still to come must not be taken for that of the next request.
             for party in parties:
@@ -236,9 +240,9 @@ class _Https:
         """Whether the server has closed the kept connection: only then can there be something to read."""
         if self._connection is None:
             return False
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(self._connection, selectors.EVENT_READ)
-            return bool(waiting.select(0))
+        poller = select.poll()
+        poller.register(self._connection, select.POLLIN)
+        return bool(poller.poll(0))
 
     def close(self) -> None:
         """Drop the connection."""

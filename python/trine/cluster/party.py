@@ -30,6 +30,9 @@ __all__ = ["run_party"]
 
 log = logging.getLogger(__name__)
 
+# Objects made, less those gone, before Python looks for cycles: what a query makes goes by itself.
+GARBAGE = 20_000
+
 
 def run_party(
     file: ClusterFile,
@@ -84,6 +87,7 @@ def run_party(
     on_start(mesh)
     gc.collect()
     gc.freeze()  # what is here now stays: not to be looked through again and again while queries are answered
+    gc.set_threshold(GARBAGE)
     stop.wait()
     server.should_exit = True
     service.join()

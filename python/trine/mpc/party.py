@@ -23,7 +23,7 @@ __all__ = ["Party", "Replicated", "Ring", "place"]
 Ring = NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Replicated:
     """What party i holds of a shared array: ``a`` is x_i and ``b`` is x_{i+1}, uint64 of one shape.
 

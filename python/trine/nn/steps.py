@@ -145,7 +145,8 @@ class PoolStep(Step):
         return [(self.bias,)] if self.bias else []
 
     def shape(self, given: Shape) -> Shape:
-        if len(given) != 3 or min(self.window + self.stride) < 1 or any(np.greater(self.window, given[:2])):
+        fits = len(given) == 3 and self.window[0] <= given[0] and self.window[1] <= given[1]
+        if not fits or min(self.window + self.stride) < 1:
             raise ShapeError(f"windows of {self.window} in steps of {self.stride} do not fit {given}")
         if self.bias not in (0, given[2]):
             raise ShapeError(f"a bias of {self.bias} channels does not fit {given}")
