@@ -77,6 +77,24 @@ u64 integer(const py::object& given, const char* name, u64 low, u64 high) {
     return value;
 }
 
+py::array_t<u64> new_array(const AnyShape& given) {
+    constexpr u64 most = u64{1} << 40;
+    std::vector<py::ssize_t> shape;
+    u64 elements = 1;
+    const auto add = [&](const py::object& length) {
+        const u64 value = integer(length, "shape", 0, most);
+        shape.push_back(static_cast<py::ssize_t>(value));
+        if (value != 0 && elements > most / value) throw py::value_error("shape is too large");
+        elements *= value;
+    };
+    if (py::isinstance<py::tuple>(given.object))
+        for (const auto& length : py::reinterpret_borrow<py::tuple>(given.object))
+            add(py::reinterpret_borrow<py::object>(length));
+    else
+        add(given.object);
+    return py::array_t<u64>(shape);
+}
+
 int thread_count(const Int& given) { return static_cast<int>(integer(given.object, "threads", 1, 1024)); }
 
 Run how_to_run(const Text& isa, const Int& threads) {

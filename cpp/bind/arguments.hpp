@@ -61,6 +61,10 @@ Out out(const WordArray& given, const char* name);
 View<const u8> in(const ByteArray& given, const char* name);
 View<u8> out(const ByteArray& given, const char* name);
 
+using AnyShape = Given<"int | tuple[int, ...]">;
+// A new array of a shape given as numpy takes it: a number, or a tuple of them.
+py::array_t<u64> new_array(const AnyShape& shape);
+
 int thread_count(const Int& given);
 Run how_to_run(const Text& isa, const Int& threads);
 bool flag(const Flag& given, const char* name);

@@ -67,6 +67,16 @@ void add_generator(py::module_& module) {
             "They are the low bits of the stream's little-endian numbers of 1, 2, 4 or 8 bytes, whichever is the "
             "least that\nholds `width` (1..64) bits.")
         .def(
+            "uint64",
+            [width_of](Generator& self, const AnyShape& shape, const Int& width) {
+                const std::size_t bits = width_of(width);
+                auto array = new_array(shape);
+                const Words words{array.mutable_data(), static_cast<std::size_t>(array.size())};
+                run_fill(words.size_bytes(), [&] { self.draw(bits, words); });
+                return array;
+            },
+            arg("shape"), arg("width") = py::int_(64), "A new array of that shape, filled as by draw.\n\nSee draw.")
+        .def(
             "subtract",
             [width_of](Generator& self, const WordArray& o, const Int& width) {
                 const Out result = out(o, "out");

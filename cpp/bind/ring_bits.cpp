@@ -64,6 +64,24 @@ void add_ring_bits(py::module_& module) {
         "The inverse of bits_pack: out[n] from data[ceil(n * width / 8)]; bits left over are ignored.");
 
     module.def(
+        "bits_unpacked",
+        [](const ByteArray& data, const AnyShape& shape, const Int& width) {
+            const auto packed = in(data, "data");
+            const std::size_t bits = integer(width.object, "width", 1, 64);
+            auto elements = new_array(shape);
+            const Words words{elements.mutable_data(), static_cast<std::size_t>(elements.size())};
+            require_packed(packed, words.size(), bits);
+            {
+                const py::gil_scoped_release release;
+                bits::unpack(packed.data, bits, words, 1);
+            }
+            return elements;
+        },
+        arg("data"), arg("shape"), arg("width"),
+        "A new array of that shape, of n elements, with what bits_unpack gives.\n\n"
+        "data has ceil(n * width / 8) bytes.");
+
+    module.def(
         "bits_pack_sum",
         [](const WordArray& x, const WordArray& y, const Int& width, const ByteArray& o) {
             const In left = in(x, "x"), right = in(y, "y");

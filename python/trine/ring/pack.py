@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,9 +35,7 @@ def unpack(data: NDArray[np.uint8], shape: tuple[int, ...], width: int) -> NDArr
     """
     if width == 64:
         return data.view(np.uint64).reshape(shape)
-    out = np.empty(math.prod(shape), np.uint64)
-    _core.bits_unpack(data, width, out)
-    return out.reshape(shape)
+    return _core.bits_unpacked(data, shape, width)
 
 
 def low_bits(x: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:

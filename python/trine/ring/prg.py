@@ -26,7 +26,7 @@ class Prg(_core.Generator):
 
     The output is indistinguishable from uniform as long as AES-128 is a pseudo-random permutation and
     fewer than about 2^60 blocks are drawn under one key (NIST SP 800-38A, section 6.5; the
-    bound is the PRP/PRF switching lemma).
+    bound is the PRP/PRF switching lemma). ``uint64(shape, width)`` gives uniform numbers in [0, 2^width).
 
     Args:
         key: 16 secret bytes.
@@ -48,12 +48,6 @@ class Prg(_core.Generator):
     def fresh(cls) -> Prg:
         """A generator with a new key from the operating system's entropy."""
         return cls(secrets.token_bytes(KEY_BYTES))
-
-    def uint64(self, shape: Shape, width: int = 64) -> NDArray[np.uint64]:
-        """Uniform numbers in [0, 2^width), shape as given."""
-        out = np.empty(shape, np.uint64)
-        self.draw(out, width)
-        return out
 
     def field(self, shape: Shape, prime: int) -> NDArray[np.uint64]:
         """Uniform residues in [0, prime), by rejection, shape as given."""
