@@ -52,10 +52,10 @@ QUICK = Mode(
     relu=10**6,
     sample=0.05,
     kernels=Pace(warm_up=1, least=5, most=7, seconds=3.0),
-    slow_kernels=Pace(warm_up=1, least=3, most=5, seconds=5.0),
-    query=Pace(warm_up=5, least=5, most=100, seconds=8.0),
-    batch_query=Pace(warm_up=1, least=3, most=7, seconds=8.0),
-    operation=Pace(warm_up=1, least=3, most=5, seconds=8.0),
+    slow_kernels=Pace(warm_up=1, least=5, most=5),
+    query=Pace(warm_up=2, least=5, most=30, seconds=8.0),
+    batch_query=Pace(warm_up=1, least=5, most=5),
+    operation=Pace(warm_up=1, least=5, most=5),
 )
 FULL = Mode(
     name="full",
@@ -69,7 +69,7 @@ FULL = Mode(
     sample=0.1,
     kernels=Pace(warm_up=2, least=15, most=31, seconds=15.0),
     slow_kernels=Pace(warm_up=1, least=5, most=9, seconds=30.0),
-    query=Pace(warm_up=10, least=15, most=200, seconds=30.0),
+    query=Pace(warm_up=2, least=15, most=50, seconds=30.0),
     batch_query=Pace(warm_up=2, least=7, most=15, seconds=30.0),
     operation=Pace(warm_up=1, least=5, most=11, seconds=30.0),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ class Workload:
         note: what is inside the time taken.
         goal: how many times faster than the fastest peer.
         pace: the mode's turns for it.
+        settling: runs at the start of a turn that are not counted: the other side has just had the processor.
+        counted: runs after those, whose median is the turn's sample: short ones, back to back, are the steady state.
         limits: on its last answer, and on the memory a party has taken.
     """
 
@@ -34,6 +37,8 @@ class Workload:
     goal: float
     pace: Callable[[Mode], Pace]
     limits: Callable[[Answer, int | None, Mode], list[Limit]]
+    settling: int = 0
+    counted: int = 1
 
 
 QUERY = (
@@ -45,13 +50,15 @@ OPERATION = "From shares to shares, three party processes, TLS among them, the s
 WORKLOADS = {
     "W1": Workload(
         lambda mode: "CNN query through the service",
-        QUERY,
+        f"{QUERY} A turn is seven queries back to back, of which the last five count.",
         10.0,
         lambda mode: mode.query,
         lambda answer, memory, mode: [
             Limit("rounds", answer.rounds, 35),
             Limit("sent in all", _divided(answer.bytes, MEGABYTE), 0.45, "MB"),
         ],
+        settling=2,
+        counted=5,
     ),
     "W2": Workload(
         lambda mode: f"CNN query of {mode.batch} images",
@@ -117,11 +124,14 @@ def _row(name: str, mode: Mode, ours: Ours, other: tuple[str, RunningPeer] | Non
     last: dict[str, Answer] = {}
 
     def timed(side: str, run: Callable[[str], Answer]) -> Callable[[], float]:
-        def once() -> float:
-            last[side] = run(name.lower())
-            return last[side].seconds
+        def turn() -> float:
+            for _ in range(workload.settling):
+                run(name.lower())
+            answers = [run(name.lower()) for _ in range(workload.counted)]
+            last[side] = answers[-1]
+            return statistics.median(answer.seconds for answer in answers)
 
-        return once
+        return turn
 
     sides = {"trine": timed("trine", ours.run)}
     if other is not None:
