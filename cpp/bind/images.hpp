@@ -15,7 +15,8 @@ struct Operand {
 inline MatmulShape matmul_shape(const In& a, const Operand& b, const Out& output) {
     require_dimensions(a.name, a.shape, 2, "[M, K]");
     require_dimensions(b.name, b.shape, 2, "[K, N]");
-    require_shape(b.name, b.shape, {a.shape[1], b.shape[1]}, [&] { return a.name + " has the shape " + to_string(a.shape); });
+    require_shape(b.name, b.shape, {a.shape[1], b.shape[1]},
+                  [&] { return a.name + " has the shape " + to_string(a.shape); });
     require_shape(output.name, output.shape, {a.shape[0], b.shape[1]},
                   [&] { return "rows of " + a.name + ", columns of " + b.name; });
     return {a.shape[0], a.shape[1], b.shape[1]};

@@ -21,10 +21,11 @@ PYBIND11_MODULE(_core, module) {
         "an element: it may be secret.";
     module.def("available_isas", &trine::available_isas,
                "The values that `isa` may have here besides \"auto\", slowest first.");
-    module.def("keep_freed_memory", &trine::keep_freed_memory,
-               "From now on this process keeps what it frees, up to a gigabyte, for its next computation.\n\n"
-               "For processes that do nothing else: memory that goes back to the system has to be fetched page by "
-               "page again.");
+    module.def(
+        "keep_freed_memory", &trine::keep_freed_memory,
+        "From now on this process keeps what it frees, up to a gigabyte, for its next computation.\n\n"
+        "For processes that do nothing else: memory that goes back to the system has to be fetched page by "
+        "page again.");
     trine::bind::add_ring_arithmetic(module);
     trine::bind::add_ring_bits(module);
     trine::bind::add_prg(module);

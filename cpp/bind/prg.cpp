@@ -48,13 +48,16 @@ void add_generator(py::module_& module) {
     const auto width_of = [](const Int& width) {
         return static_cast<std::size_t>(integer(width.object, "width", 1, 64));
     };
-    py::class_<Generator>(module, "Generator",
-                          "Draws from one 16-byte key; each opens the key's next stream, so no position is used "
-                          "twice.\n\n"
-                          "See Keystream. Holds a secret: not to be copied, printed or "
-                          "pickled. One thread at a time.")
-        .def(py::init([](const KeyBytes& key) { return std::make_unique<Generator>(cipher_key(key)); }), arg("key"))
-        .def_property_readonly("draws", &Generator::draws, "Draws so far: the number of the next one's stream.")
+    py::class_<Generator>(
+        module, "Generator",
+        "Draws from one 16-byte key; each opens the key's next stream, so no position is used "
+        "twice.\n\n"
+        "See Keystream. Holds a secret: not to be copied, printed or "
+        "pickled. One thread at a time.")
+        .def(py::init([](const KeyBytes& key) { return std::make_unique<Generator>(cipher_key(key)); }),
+             arg("key"))
+        .def_property_readonly("draws", &Generator::draws,
+                               "Draws so far: the number of the next one's stream.")
         .def(
             "draw",
             [width_of](Generator& self, const WordArray& o, const Int& width) {
@@ -64,7 +67,8 @@ void add_generator(py::module_& module) {
             },
             arg("out"), arg("width") = py::int_(64),
             "Fills out (uint64, any shape) with numbers uniform in [0, 2^width).\n\n"
-            "They are the low bits of the stream's little-endian numbers of 1, 2, 4 or 8 bytes, whichever is the "
+            "They are the low bits of the stream's little-endian numbers of 1, 2, 4 or 8 bytes, whichever is "
+            "the "
             "least that\nholds `width` (1..64) bits.")
         .def(
             "uint64",
@@ -75,7 +79,8 @@ void add_generator(py::module_& module) {
                 run_fill(words.size_bytes(), [&] { self.draw(bits, words); });
                 return array;
             },
-            arg("shape"), arg("width") = py::int_(64), "A new array of that shape, filled as by draw.\n\nSee draw.")
+            arg("shape"), arg("width") = py::int_(64),
+            "A new array of that shape, filled as by draw.\n\nSee draw.")
         .def(
             "subtract",
             [width_of](Generator& self, const WordArray& o, const Int& width) {

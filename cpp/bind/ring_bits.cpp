@@ -126,7 +126,8 @@ void add_ring_bits(py::module_& module) {
             bits::to_planes(elements.data, first, width, result.data, count);
         },
         arg("x"), arg("planes"), kw_only, arg("low") = py::int_(0), threads_argument(),
-        "planes[width, ceil(n / 64)]: bit b of word v of plane j = bit low + j of x[64 v + b], x of any shape.\n\n"
+        "planes[width, ceil(n / 64)]: bit b of word v of plane j = bit low + j of x[64 v + b], x of any "
+        "shape.\n\n"
         "Bits left over are 0; low is at most 64 - width.");
 
     module.def(

@@ -59,9 +59,10 @@ void add_rounds(py::module_& module) {
             rounds::times_known(factor.data, bits.data, mask.data, as_signs, size, result.data, message.data,
                                 path);
         },
-        arg("half"), arg("plane"), arg("pad"), arg("signs"), arg("width"), arg("out"), arg("message"), kw_only,
-        isa_argument(),
-        "out = half * bit - pad, or half * (1 - 2 bit) - pad if `signs`; message is out, packed by width bits.\n\n"
+        arg("half"), arg("plane"), arg("pad"), arg("signs"), arg("width"), arg("out"), arg("message"),
+        kw_only, isa_argument(),
+        "out = half * bit - pad, or half * (1 - 2 bit) - pad if `signs`; message is out, packed by width "
+        "bits.\n\n"
         "half, pad and out have one shape, of n elements; plane[ceil(n / 64)] has a bit for each.");
 
     module.def(
@@ -79,8 +80,8 @@ void add_rounds(py::module_& module) {
             const py::gil_scoped_release release;
             rounds::share_upper(value.data, from, by, mask.data, size, result.data, message.data, path);
         },
-        arg("known"), arg("bits"), arg("shift"), arg("pad"), arg("width"), arg("out"), arg("message"), kw_only,
-        isa_argument(),
+        arg("known"), arg("bits"), arg("shift"), arg("pad"), arg("width"), arg("out"), arg("message"),
+        kw_only, isa_argument(),
         "out = (known modulo 2^bits) >> shift, less pad; message is out, packed by width bits.\n\n"
         "known, pad and out have one shape; shift is less than bits.");
 
@@ -122,7 +123,8 @@ void add_rounds(py::module_& module) {
         },
         arg("xa"), arg("xb"), arg("ya"), arg("yb"), arg("zero"), arg("width"), arg("out"), arg("message"),
         kw_only, isa_argument(),
-        "out = xa * (ya + yb) + xb * ya + zero: this party's masked part of x * y; message is out, packed.\n\n"
+        "out = xa * (ya + yb) + xb * ya + zero: this party's masked part of x * y; message is out, "
+        "packed.\n\n"
         "All arrays have one shape; see rss_mul. `width` bits of each element go into the message.");
 
     module.def(
@@ -139,7 +141,8 @@ void add_rounds(py::module_& module) {
         },
         arg("flip"), arg("value"), arg("product"), arg("out"), kw_only, isa_argument(),
         "One share of a bit times a value: out = value - product where flip, else product.\n\n"
-        "`product` is a share of (bit xor flip) * value. value, product and out have one shape, of n elements;\n"
+        "`product` is a share of (bit xor flip) * value. value, product and out have one shape, of n "
+        "elements;\n"
         "flip[ceil(n / 64)] has a bit for each.");
 }
 

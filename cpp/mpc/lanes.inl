@@ -24,8 +24,7 @@ void times_bit(const word* half, const word* plane, const word* pad, word* out, 
 }
 
 void times_sign(const word* half, const word* plane, const word* pad, word* out, std::size_t count) {
-    each_bit(plane, count,
-             [=](std::size_t i, word bit) { out[i] = ((half[i] ^ (0 - bit)) + bit) - pad[i]; });
+    each_bit(plane, count, [=](std::size_t i, word bit) { out[i] = ((half[i] ^ (0 - bit)) + bit) - pad[i]; });
 }
 
 void upper(const word* known, word mask, unsigned shift, const word* pad, word* out, std::size_t count) {

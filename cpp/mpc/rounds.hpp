@@ -1,5 +1,5 @@
-// What a party computes between two messages of a truncation or comparison: each function fuses the arithmetic
-// on elements with the packing of the message that they become.
+// What a party computes between two messages of a truncation or comparison: each function fuses the
+// arithmetic on elements with the packing of the message that they become.
 #pragma once
 
 #include "base/run.hpp"
@@ -17,7 +17,8 @@ void times_known(ConstWords half, ConstWords plane, ConstWords pad, bool signs, 
 void share_upper(ConstWords known, std::size_t bits, std::size_t shift, ConstWords pad, std::size_t width,
                  Words out, Bytes message, Isa isa);
 
-// One share of a truncated number: out = base + 2^shift ((1 - 2 flip) wrap + (top & flip)). `top` may be empty.
+// One share of a truncated number: out = base + 2^shift ((1 - 2 flip) wrap + (top & flip)). `top` may be
+// empty.
 void quotient(ConstWords base, ConstWords wrap, ConstWords flip, ConstWords top, std::size_t shift, Words out,
               Isa isa);
 
@@ -25,7 +26,8 @@ void quotient(ConstWords base, ConstWords wrap, ConstWords flip, ConstWords top,
 void multiply(ConstWords xa, ConstWords xb, ConstWords ya, ConstWords yb, ConstWords zero, std::size_t width,
               Words out, Bytes message, Isa isa);
 
-// One share of sign times value, from that of (sign xor flip) times value: out = flip ? value - product : product.
+// One share of sign times value, from that of (sign xor flip) times value: out = flip ? value - product :
+// product.
 void unflip(ConstWords flip, ConstWords value, ConstWords product, Words out, Isa isa);
 
 }  // namespace trine::mpc::rounds

@@ -1,4 +1,5 @@
-// Draws go through a buffer that stays in L1, in numbers no wider than they need be: AES is what a draw costs.
+// Draws go through a buffer that stays in L1, in numbers no wider than they need be: AES is what a draw
+// costs.
 #include "prg/generator.hpp"
 
 #include <openssl/crypto.h>

@@ -13,8 +13,8 @@ class Generator {
     // How many draws there have been: the number of the next draw's stream.
     u64 draws() const { return stream_; }
 
-    // Uniform in [0, 2^width), width 1 to 64: the low bits of the stream's little-endian numbers of 1, 2, 4 or
-    // 8 bytes, whichever is the least that holds them.
+    // Uniform in [0, 2^width), width 1 to 64: the low bits of the stream's little-endian numbers of 1, 2, 4
+    // or 8 bytes, whichever is the least that holds them.
     void draw(std::size_t width, Words out);
     // The same numbers, taken off `out` modulo 2^64, or joined to it by exclusive or.
     void subtract(std::size_t width, Words out);

@@ -1,6 +1,6 @@
-// What happens between two messages, against a number at a time; and each message against the numbers it says.
+// What happens between two messages, against a number at a time; and each message against the numbers it
+// says.
 #include "mpc/rounds.hpp"
-
 #include "reference.hpp"
 #include "ring/bits.hpp"
 
@@ -84,8 +84,9 @@ TEST(Rounds, QuotientInPlace) {
 
 TEST(Rounds, MultiplyInPlace) {
     each_case([](const Case& c) {
-        const Array xa = random_words(c.count, 3), xb = random_words(c.count, 4), ya = random_words(c.count, 5),
-                    yb = random_words(c.count, 6), zero = random_words(c.count, 7);
+        const Array xa = random_words(c.count, 3), xb = random_words(c.count, 4),
+                    ya = random_words(c.count, 5), yb = random_words(c.count, 6),
+                    zero = random_words(c.count, 7);
         Array out = zero, expected(c.count);
         std::vector<u8> message(ring::bits::packed_bytes(c.count, c.width));
         multiply(xa, xb, ya, yb, out, c.width, out, message, c.isa);
@@ -101,8 +102,7 @@ TEST(Rounds, UnflipInPlace) {
         const Array value = random_words(c.count, 3), product = random_words(c.count, 4);
         Array out = product, expected(c.count);
         unflip(c.plane, value, out, out, c.isa);
-        for (std::size_t i = 0; i < c.count; ++i)
-            expected[i] = c.bit(i) ? value[i] - product[i] : product[i];
+        for (std::size_t i = 0; i < c.count; ++i) expected[i] = c.bit(i) ? value[i] - product[i] : product[i];
         ASSERT_EQ(out, expected);
     });
 }

@@ -1,8 +1,7 @@
 // Draws, against the keystream that they are cut from.
-#include "prg/generator.hpp"
-
 #include <cstring>
 
+#include "prg/generator.hpp"
 #include "reference.hpp"
 
 namespace trine::prg {
