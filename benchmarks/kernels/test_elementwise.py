@@ -39,7 +39,7 @@ def test_bits(benchmark, words, threads, direction, width, count):
     if direction == "pack":
         benchmark(_core.bits_pack, x, width, packed, threads=threads)
     else:
-        benchmark(_core.bits_unpack, packed, width, x, threads=threads)
+        benchmark(_core.bits_unpack, packed, x.shape, width, threads=threads)
 
 
 @pytest.mark.parametrize("count", COUNTS[1:])

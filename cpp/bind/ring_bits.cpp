@@ -48,38 +48,23 @@ void add_ring_bits(py::module_& module) {
 
     module.def(
         "bits_unpack",
-        [](const ByteArray& data, const Int& width, const WordArray& o, const Int& threads) {
-            const auto packed = in(data, "data");
-            const Out elements = out(o, "out");
-            const std::size_t bits = integer(width.object, "width", 1, 64);
-            require_dimensions("out", elements.shape, 1, "[n]");
-            require_shape("data", packed.shape, {bits::packed_bytes(elements.data.size(), bits)},
-                          "ceil(n * width / 8) for out's n");
-            require_apart(elements, packed);
-            const int count = thread_count(threads);
-            const py::gil_scoped_release release;
-            bits::unpack(packed.data, bits, elements.data, count);
-        },
-        arg("data"), arg("width"), arg("out"), kw_only, threads_argument(),
-        "The inverse of bits_pack: out[n] from data[ceil(n * width / 8)]; bits left over are ignored.");
-
-    module.def(
-        "bits_unpacked",
-        [](const ByteArray& data, const AnyShape& shape, const Int& width) {
+        [](const ByteArray& data, const AnyShape& shape, const Int& width, const Int& threads) {
             const auto packed = in(data, "data");
             const std::size_t bits = integer(width.object, "width", 1, 64);
             auto elements = new_array(shape);
             const Words words{elements.mutable_data(), static_cast<std::size_t>(elements.size())};
             require_packed(packed, words.size(), bits);
+            const int count = thread_count(threads);
             {
                 const py::gil_scoped_release release;
-                bits::unpack(packed.data, bits, words, 1);
+                bits::unpack(packed.data, bits, words, count);
             }
             return elements;
         },
-        arg("data"), arg("shape"), arg("width"),
-        "A new array of that shape, of n elements, with what bits_unpack gives.\n\n"
-        "data has ceil(n * width / 8) bytes.");
+        arg("data"), arg("shape"), arg("width"), kw_only, threads_argument(),
+        "The inverse of bits_pack: a new array of that shape, of n elements, from data[ceil(n * width / "
+        "8)].\n\n"
+        "Bits left over are ignored.");
 
     module.def(
         "bits_pack_sum",

@@ -2,8 +2,8 @@
 The compiled core: arithmetic on rings, fields, bits and shares, the pseudorandom generator, the parties' links.
 
 Arrays are C-contiguous, of exactly the dtype that is shown; results go into arrays that the caller
-made, which share no memory with the inputs unless it is said that they may. The kernels run without
-the GIL. `threads` (1..1024) is how many to use at most; `isa` the instruction set, "auto" or one of
+made (or new ones, where it is said), which share no memory with the inputs unless it is said that they may.
+The kernels run without the GIL. `threads` (1..1024) is how many to use at most; `isa` the instruction set, "auto" or one of
 available_isas(). Neither changes a bit of the results.
 
 Raises TypeError or ValueError, which name the argument, what it must be and what it is, but never show
@@ -14,7 +14,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'bits_unpacked', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'keep_freed_memory', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'keep_freed_memory', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
 class Keystream:
     """
     The keystreams of one key, AES-128-CTR: every stream number gives another keystream.
@@ -251,15 +251,11 @@ def bits_to_planes(x: numpy.typing.NDArray[numpy.uint64], planes: numpy.typing.N
     
     Bits left over are 0; low is at most 64 - width.
     """
-def bits_unpack(data: numpy.typing.NDArray[numpy.uint8], width: int, out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
+def bits_unpack(data: numpy.typing.NDArray[numpy.uint8], shape: int | tuple[int, ...], width: int, *, threads: int = 1) -> numpy.typing.NDArray[numpy.uint64]:
     """
-    The inverse of bits_pack: out[n] from data[ceil(n * width / 8)]; bits left over are ignored.
-    """
-def bits_unpacked(data: numpy.typing.NDArray[numpy.uint8], shape: int | tuple[int, ...], width: int) -> numpy.typing.NDArray[numpy.uint64]:
-    """
-    A new array of that shape, of n elements, with what bits_unpack gives.
+    The inverse of bits_pack: a new array of that shape, of n elements, from data[ceil(n * width / 8)].
     
-    data has ceil(n * width / 8) bytes.
+    Bits left over are ignored.
     """
 def compare_leaf(r_planes: numpy.typing.NDArray[numpy.uint64], table: numpy.typing.NDArray[numpy.uint64], constant: bool, less: numpy.typing.NDArray[numpy.uint64], equal: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1) -> None:
     """

@@ -35,7 +35,7 @@ def unpack(data: NDArray[np.uint8], shape: tuple[int, ...], width: int) -> NDArr
     """
     if width == 64:
         return data.view(np.uint64).reshape(shape)
-    return _core.bits_unpacked(data, shape, width)
+    return _core.bits_unpack(data, shape, width)
 
 
 def low_bits(x: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
