@@ -5,7 +5,7 @@ import pytest
 
 from trine.cluster import Cluster, connect
 from trine.demo.data import load_digits, load_seed_cnn
-from trine.nn import Dense, ReLU, Sequential
+from trine.nn import AvgPool2D, Conv2D, Dense, Flatten, ReLU, Sequential
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,22 @@ def small():
     rng = np.random.default_rng(3)
     layers = [Dense(rng.normal(size=(4, 5))), ReLU(), Dense(rng.normal(size=(5, 3)), bias=rng.normal(size=3))]
     return Sequential(layers, input_shape=(4,), input_range=(-2, 2))
+
+
+@pytest.fixture(scope="session")
+def slow():
+    """A model of images that takes some seconds for a batch of 1024: thirty thousand comparisons an image."""
+    rng = np.random.default_rng(4)
+    layers = [
+        Conv2D(rng.normal(0, 0.3, (3, 3, 1, 16))),
+        ReLU(),
+        Conv2D(rng.normal(0, 0.1, (3, 3, 16, 32))),
+        ReLU(),
+        AvgPool2D((24, 24)),
+        Flatten(),
+        Dense(rng.normal(0, 0.2, (32, 3))),
+    ]
+    return Sequential(layers, input_shape=(28, 28, 1), input_range=(0, 1))
 
 
 @pytest.fixture(scope="module")
