@@ -32,7 +32,8 @@ READING = """\
 Times are medians. *Ratio*: how many times the other side's time is trine's, the median over turns taken in
 alternation in one run; above 1, trine takes less time. *Spread*: half of the turns lie within about so much of
 the median. Of several peers the fastest has a star, and the goal is for it. Ratios, bytes and rounds can be
-compared between machines, times cannot.
+compared between machines, times cannot. What is not reached, and what stands between:
+[record 10](decisions/0010-what-is-not-reached-and-why.md).
 """
 NETWORK = """\
 Three parties and a client, each in a network namespace. The delay is one way, from any of the four to any

@@ -14,9 +14,10 @@ from trine.nn.infer import Prepared
 
 __all__ = ["Preparation", "Stock"]
 
-# Preparations for one batch size of one model, and for all its batch sizes.
+# Preparations for one batch size of one model, for all its batch sizes, and inputs of all of them together.
 SAME_BATCH = 4
 ALL_BATCHES = 16
+INPUTS = 256
 
 
 @dataclass(repr=False)
@@ -42,8 +43,9 @@ class Stock:
 
     def wants(self, batch: int) -> bool:
         """Whether there is room for one more of this batch size."""
-        same = sum(preparation.batch == batch for preparation in self._kept.values())
-        return same < SAME_BATCH and len(self._kept) < ALL_BATCHES
+        batches = [preparation.batch for preparation in self._kept.values()]
+        fits = len(batches) < ALL_BATCHES and sum(batches) + batch <= INPUTS
+        return fits and batches.count(batch) < SAME_BATCH
 
     def add(self, preparation: Preparation) -> None:
         """Keep a preparation, made or about to be made."""

@@ -23,7 +23,7 @@ from trine.ring.pack import low_bits
 __all__ = ["Plan"]
 
 VERSION = 1
-CHUNK_ELEMENTS = 1 << 18
+CHUNK_ELEMENTS = 1 << 19
 NAMES = {step: name for name, step in STEPS.items()}
 
 

@@ -44,8 +44,17 @@ def test_a_stock_is_bounded_and_gives_everything_once():
 def test_all_batch_sizes_together_are_bounded_too():
     stock = Stock()
     for number in range(preparation_module.ALL_BATCHES):
-        stock.add(prepared(number, batch=number))
-    assert not stock.wants(1000)
+        assert stock.wants(number + 1)
+        stock.add(prepared(number, batch=number + 1))
+    assert not stock.wants(20)
+
+
+def test_large_batches_are_few():
+    stock = Stock()
+    assert not stock.wants(preparation_module.INPUTS + 1)
+    stock.add(prepared(1, batch=preparation_module.INPUTS - 1))
+    assert stock.wants(1)
+    assert not stock.wants(2)
 
 
 def test_what_is_not_made_yet_is_not_given_out():
