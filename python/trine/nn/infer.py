@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trine.errors import InputError
 from trine.mpc import Party, PerParty, Replicated, Session
 from trine.mpc.party import Ring
 from trine.mpc.rounds import Protocol, Randomness, together
@@ -48,10 +49,13 @@ def infer(session: Session, plan: Plan, weights: Any, x: Any, prepared: Any = No
         plan: the public half of the model.
         weights: shares of ``plan.tensors``, packed by :func:`pack_weights` or not.
         x: a share of the encoded inputs ``(N, *input_shape)``.
-        prepared: from :func:`prepare`, for a batch of the same N.
+        prepared: from :func:`prepare`, for a batch of the same N; it is emptied, since it is good for one use.
 
     Returns:
         this party's part of the outputs modulo 2^output_width, uint64 ``(N, *output_shape)``: see ``plan.combine``.
+
+    Raises:
+        InputError: what was prepared is of another plan, or has been used.
     """
     batch = (x[0] if isinstance(x, PerParty) else x).shape[0]
     sizes = plan.chunks(batch) if prepared is None else [batch]
@@ -71,9 +75,15 @@ def _prepare(party: Party, plan: Plan, batch: int) -> Protocol[Prepared]:
 def _infer(
     party: Party, plan: Plan, weights: Sequence[Tensor], x: Replicated, prepared: Prepared | None = None
 ) -> Protocol[Ring]:
+    randomness: Prepared = [None] * len(plan.steps)
+    if prepared is not None:
+        if len(prepared) != len(plan.steps):
+            raise InputError("this randomness was prepared for another plan, or has been used: it is good for one use")
+        randomness = list(prepared)
+        prepared.clear()
     value: Value = x
     remaining = iter(weights)
-    for step, random in zip(plan.steps, prepared or [None] * len(plan.steps), strict=True):
+    for step, random in zip(plan.steps, randomness, strict=True):
         tensors = [next(remaining) for _ in step.tensors()]
         value = yield from step.run(party, value, tensors, random)
     part = value.a if isinstance(value, Replicated) else value

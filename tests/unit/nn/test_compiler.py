@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trine.errors import RangeError
+from trine.errors import InputError, RangeError
 from trine.mpc import LocalSession, PerParty, accept, deal
 from trine.nn import plan as plan_module
 from trine.nn.compiler import compile
@@ -153,3 +153,5 @@ def test_prepared_randomness_is_dealt_ahead_and_the_answer_is_the_same(name):
     assert session.cost.rounds - ahead.rounds == plan.cost(3).rounds
     assert session.cost.bytes == plan.cost(3).bytes
     assert ahead.bytes > 0
+    with pytest.raises(InputError, match="one use"):
+        infer(session, plan, weights, inputs, prepared)
