@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trine.errors import TrineError
 from trine.mpc import PartySession
 from trine.net.session import MeshChannel
 from trine.nn.infer import Prepared
@@ -34,6 +35,15 @@ class Preparation:
     session: PartySession
     random: Prepared | None = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether it has been made, and no link of its session has broken since."""
+        try:
+            self.channel.finish()
+        except TrineError:
+            return False
+        return self.random is not None
+
 
 class Stock:
     """One party's preparations for one model, by session number."""
@@ -52,9 +62,8 @@ class Stock:
         self._kept[preparation.channel.number] = preparation
 
     def find(self, batch: int) -> int | None:
-        """The oldest one that has been made for this batch size: its session; it stays."""
-        made = (number for number, kept in self._kept.items() if kept.batch == batch and kept.random is not None)
-        return next(made, None)
+        """The oldest one that can be used for this batch size: its session; it stays."""
+        return next((number for number, kept in self._kept.items() if kept.batch == batch and kept.usable), None)
 
     def take(self, session: int) -> Preparation | None:
         """Take out that session's, for its only use or because it is of no use any more."""

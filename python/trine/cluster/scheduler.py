@@ -100,6 +100,8 @@ class Scheduler:
         self._elements = 0
         self._unfinished = 0
         self._idle: asyncio.TimerHandle | None = None
+        # Not after a party was lost, until a query has shown that all three are in step again.
+        self._may_prepare = True
         # What to compute, and what to be told of the outcome.
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]]] = queue.SimpleQueue()
         threading.Thread(target=self._compute_all, name="computing", daemon=True).start()
@@ -152,6 +154,7 @@ class Scheduler:
 
     def on_lost(self, peer: int, error: TrineError) -> None:
         """Take in that a peer's links broke: what has not begun cannot, and what has fails by its channel."""
+        self._may_prepare = False
         for model in self._models.all():
             for number in model.stock.drain():
                 self._mesh.close_session(number)
@@ -203,7 +206,8 @@ class Scheduler:
             return
         claims.expiry.cancel()
         del self._claims[query.id]
-        number = model.stock.find(query.batch) or self._mesh.new_session()
+        ready = model.stock.find(query.batch) if self._may_prepare else None
+        number = ready or self._mesh.new_session()
         self._tell_others(Run(query, number))
         self._run(query, number)
 
@@ -233,7 +237,7 @@ class Scheduler:
             model.check_open()
         except TrineError:
             return
-        busy = self._unfinished or self._claims or self._mesh.missing()
+        busy = not self._may_prepare or self._unfinished or self._claims or self._mesh.missing()
         if busy or not model.stock.wants(batch) or len(model.plan.chunks(batch)) > 1:
             return
         message = Prepare(name, share, batch, self._mesh.new_session())
@@ -320,8 +324,10 @@ class Scheduler:
         if isinstance(outcome, TrineError):
             self._abort(job.channel.number, outcome)
             job.waiting.fail(outcome)
-        elif not job.waiting.answer.done():
-            job.waiting.answer.set_result(outcome)
+        else:
+            self._may_prepare = True
+            if not job.waiting.answer.done():
+                job.waiting.answer.set_result(outcome)
         self._when_idle(query.model, query.share, query.batch)
 
     def _prepared(self, model: SharedModel, preparation: Preparation, outcome: Prepared | TrineError) -> None:

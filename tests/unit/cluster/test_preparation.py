@@ -22,7 +22,7 @@ WAIT = 10.0
 
 
 def prepared(number, batch=1, made=True):
-    return Preparation(batch, SimpleNamespace(number=number), None, [] if made else None)
+    return Preparation(batch, SimpleNamespace(number=number, finish=lambda: None), None, [] if made else None)
 
 
 def test_a_stock_is_bounded_and_gives_everything_once():
@@ -57,6 +57,20 @@ def test_large_batches_are_few():
     assert not stock.wants(2)
 
 
+def test_a_preparation_whose_session_has_failed_is_not_given_out():
+    def broken():
+        raise PartyLostError(2, "it has gone")
+
+    stock = Stock()
+    failed = prepared(1)
+    failed.channel.finish = broken
+    stock.add(failed)
+    stock.add(prepared(2))
+    assert stock.find(1) == 2
+    stock.take(2)
+    assert stock.find(1) is None
+
+
 def test_what_is_not_made_yet_is_not_given_out():
     stock = Stock()
     stock.add(prepared(1, made=False))
@@ -88,7 +102,7 @@ class Mesh:
         self.last = number
         self.open_sessions.add(number)
         keys = SimpleNamespace(common=(bytes(16), bytes(16)), private=bytes(16))
-        return SimpleNamespace(party=self.party, number=number, keys=keys)
+        return SimpleNamespace(party=self.party, number=number, keys=keys, finish=lambda: None)
 
     def fail_session(self, number, error):
         pass
