@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from trine.errors import InputError, MissingExtraError, ShapeError, TrineError, UnsupportedModelError
-from trine.nn.layers import Array, AvgPool2D, Conv2D, Dense, Flatten, Layer, ReLU, Shape, same_padding
+from trine.nn.layers import Array, AvgPool2D, Conv2D, Dense, Flatten, Layer, ReLU, Shape
+from trine.nn.layers.window import same_padding
 from trine.nn.model import Sequential
 
 __all__ = ["from_keras"]
