@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from trine import _core
@@ -136,16 +138,20 @@ def _tap_by_tap(
     for i, j in np.ndindex(w.shape[:2]):
         rows = slice(i * dilation[0], i * dilation[0] + (shape[1] - 1) * stride[0] + 1, stride[0])
         columns = slice(j * dilation[1], j * dilation[1] + (shape[2] - 1) * stride[1] + 1, stride[1])
-        seen, tap = Replicated(padded.a[:, rows, columns], padded.b[:, rows, columns]), Replicated(w.a[i, j], w.b[i, j])
+        seen, tap = _at(padded, (slice(None), rows, columns)), _at(w, (i, j))
         if inputs == 1:  # depthwise: every channel by itself
             repeated = seen.map(lambda share: share.repeat(outputs, axis=3)) if outputs > 1 else seen
-            total += local_product(repeated, tap.map(lambda share: share[0]))
+            total += local_product(repeated, _at(tap, (0,)))
             continue
         for g in range(groups):
-            part = seen.map(lambda share, g=g: share[..., g * inputs : (g + 1) * inputs].reshape(-1, inputs))
-            weights = tap.map(lambda share, g=g: share[:, g * outputs : (g + 1) * outputs])
-            total[..., g * outputs : (g + 1) * outputs] += local_matmul(part, weights).reshape(*shape[:3], outputs)
+            own = slice(g * outputs, (g + 1) * outputs)
+            part = _at(seen, (..., slice(g * inputs, (g + 1) * inputs))).map(lambda share: share.reshape(-1, inputs))
+            total[..., own] += local_matmul(part, _at(tap, (slice(None), own))).reshape(*shape[:3], outputs)
     return total
+
+
+def _at(x: Replicated, index: Any) -> Replicated:
+    return Replicated(x.a[index], x.b[index])
 
 
 def reshare(party: Party, part: Ring, width: int = 64) -> Protocol[Replicated]:

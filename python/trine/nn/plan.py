@@ -164,7 +164,9 @@ class Plan:
         """The model's outputs from the sum of the parties' parts: float64 ``(N, *output_shape)``."""
         unused = np.uint64(64 - self.output_width)
         signed = (total << unused).view(np.int64) >> unused.astype(np.int64)
-        return rearranged(np.ldexp(signed.astype(np.float64), -self.output_fraction) * self.output_gain, self.output_axes)
+        return rearranged(
+            np.ldexp(signed.astype(np.float64), -self.output_fraction) * self.output_gain, self.output_axes
+        )
 
     def combine(self, parts: Sequence[Ring]) -> NDArray[np.float64]:
         """The outputs behind the three parties' parts."""

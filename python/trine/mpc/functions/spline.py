@@ -86,7 +86,7 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     """
     degree = 3 if SCALE - 3 * fraction >= 6 else 2
     cells, low = 1 << index, fraction + reach + 1 - index
-    if SCALE < 2 * fraction + 6 or low < 1:
+    if 2 * fraction + 6 > SCALE or low < 1:
         raise InputError(f"this function is available for 4 to 24 fractional bits, not {fraction}")
     samples = min(SAMPLES, 1 << low)
     half = cells // 2

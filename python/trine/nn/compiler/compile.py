@@ -115,7 +115,7 @@ def _input(model: Model, fraction: int) -> Value:
 def _finished(model: Model, builder: Builder, output: Value) -> CompiledModel:
     """The plan, with every sharing as narrow as what follows allows."""
     if output.number != len(builder.steps):  # the last layer had nothing to do, on what is not the last value
-        output = replace(output, number=builder.reshaped_copy(output))
+        output = builder.raised(output, 0)
     width = output.width("the output")
     needed = [1] * len(builder.steps) + [width]
     steps: list[Step] = []

@@ -173,7 +173,9 @@ def layer_norm(builder: Builder, label: str, layer: LayerNorm, x: Value) -> Valu
 
     squares = builder.emit(MultiplyStep((centred.number, centred.number)))
     largest = np.maximum(np.abs(centred.low), np.abs(centred.high)) ** 2
-    square = replace(centred, number=squares, additive=True, fraction=2 * centred.fraction, low=0 * largest, high=largest)
+    square = replace(
+        centred, number=squares, additive=True, fraction=2 * centred.fraction, low=0 * largest, high=largest
+    )
     variance = square.mapped(builder.emit(SumStep((squares,))), lambda bound: bound.sum(axis=-1, keepdims=True))
     variance = builder.truncated(label, replace(variance, fraction=variance.fraction + bits), VARIANCE_FRACTION)
 

@@ -64,9 +64,7 @@ def max_pool(builder: Builder, label: str, layer: MaxPool2D, x: Value) -> Value:
     (top, bottom), (left, right) = layer.pads(x.shape)
     least, greatest = math.floor(x.low.min()), math.ceil(x.high.max())
     spread = replace(x, low=np.array([[-float(greatest - least)]]), high=np.array([[float(greatest - least)]]))
-    step = MaxPoolStep(
-        (x.number,), layer.window, layer.steps, (top, bottom, left, right), least, spread.width(label)
-    )
+    step = MaxPoolStep((x.number,), layer.window, layer.steps, (top, bottom, left, right), least, spread.width(label))
     return x.mapped(builder.emit(step), layer.forward)
 
 

@@ -32,8 +32,7 @@ def _weighted(builder: Builder, label: str, layer: Conv2D | Dense, x: Value) -> 
     tensors, fraction = [weights], x.fraction + builder.fraction
     units = weights.view(np.int64).astype(np.float64)
     rising, falling, size = (
-        replace(layer, weights=part, bias=None)
-        for part in (np.maximum(units, 0), np.minimum(units, 0), np.abs(units))
+        replace(layer, weights=part, bias=None) for part in (np.maximum(units, 0), np.minimum(units, 0), np.abs(units))
     )
     margin = np.ceil(size.forward(np.maximum(np.abs(x.low), np.abs(x.high))) * ROUNDING)
     low = rising.forward(x.low) + falling.forward(x.high) - margin

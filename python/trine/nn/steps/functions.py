@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from trine.errors import InputError, ShapeError
-from trine.mpc import functions
+from trine.mpc import cost, functions
 from trine.mpc.arithmetic import add_public
-from trine.mpc.functions import cost
-from trine.mpc.party import Party, Replicated
+from trine.mpc.party import Party
 from trine.mpc.rounds import Protocol
 from trine.net import Cost
 from trine.nn.steps.base import Form, OpeningStep, Shape, Tensor, Value
 
 __all__ = ["FUNCTIONS", "FunctionStep", "RsqrtStep", "SoftmaxStep"]
 
-Function = Callable[[Party, Replicated, int, int], Protocol[Replicated]]
-
-# By the name that a plan has for it: the protocol, and its cost.
-FUNCTIONS: dict[str, tuple[Function, Callable[..., Cost]]] = {
-    name: (getattr(functions, name), getattr(cost, name))
-    for name in ("sigmoid", "tanh", "gelu", "gelu_tanh", "silu", "elu", "softplus")
-}
+# The names that a plan has for functions of single numbers: those of the protocols, and of their costs.
+FUNCTIONS = ("elu", "gelu", "gelu_tanh", "sigmoid", "silu", "softplus", "tanh")
 
 
 @dataclass(frozen=True)
@@ -47,12 +41,12 @@ class FunctionStep(OpeningStep):
             raise InputError(f"{self} is impossible")
 
     def cost(self, batch: int, *given: Form) -> Cost:
-        return FUNCTIONS[self.function][1](batch * math.prod(given[0].shape), self.width, self.fraction)
+        return getattr(cost, self.function)(batch * math.prod(given[0].shape), self.width, self.fraction)  # type: ignore[no-any-return]
 
     def run(
         self, party: Party, values: Sequence[Any], tensors: Sequence[Tensor], random: Any = None
     ) -> Protocol[Value]:
-        return (yield from FUNCTIONS[self.function][0](party, values[0], self.width, self.fraction))
+        return (yield from getattr(functions, self.function)(party, values[0], self.width, self.fraction))
 
 
 @dataclass(frozen=True)

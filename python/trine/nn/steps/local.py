@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -168,15 +170,15 @@ class PadStep(LinearStep):
 
 @dataclass(frozen=True)
 class SliceStep(LinearStep):
-    """A part of each axis, as Python's ``[start:stop:step]``."""
+    """A part of each axis, as Python's ``[start:stop:stride]``."""
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
-    step: tuple[int, ...]
+    stride: tuple[int, ...]
 
     def shape(self, *given: Shape) -> Shape:
         (x,) = given
-        if not len(x) == len(self.start) == len(self.stop) == len(self.step) or min(self.step) < 1:
+        if not len(x) == len(self.start) == len(self.stop) == len(self.stride) or min(self.stride) < 1:
             raise ShapeError(f"{self} does not fit {x}")
         shape = tuple(len(range(size)[part]) for size, part in zip(x, self._slices, strict=True))
         if min(self.start) < 0 or min(shape) < 1:
@@ -188,7 +190,7 @@ class SliceStep(LinearStep):
 
     @property
     def _slices(self) -> tuple[slice, ...]:
-        return tuple(map(slice, self.start, self.stop, self.step))
+        return tuple(map(slice, self.start, self.stop, self.stride))
 
 
 @dataclass(frozen=True)
@@ -230,10 +232,8 @@ class AddStep(LocalStep):
         return any(given)
 
     def apply(self, party: Party, values: Sequence[Any], tensors: Sequence[Any]) -> Value:
-        first, *rest = aligned(values, self.shifts)
-        for other in rest:
-            first = first + other
-        return first
+        total: Value = reduce(operator.add, aligned(values, self.shifts))
+        return total
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,9 @@ class ConcatenateStep(LocalStep):
 def aligned(values: Sequence[Any], shifts: Sequence[int]) -> list[Any]:
     """Values in one form and format: additive parts, unless all are replicated."""
     if not all(isinstance(x, Replicated) for x in values):
-        return [additive_part(x) << np.uint64(s) if s else additive_part(x) for x, s in zip(values, shifts, strict=True)]
+        return [
+            additive_part(x) << np.uint64(s) if s else additive_part(x) for x, s in zip(values, shifts, strict=True)
+        ]
     return [_raised(x, s) if s else x for x, s in zip(values, shifts, strict=True)]
 
 
