@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from trine import _core
 from trine.errors import InputError
 from trine.mpc import bits
-from trine.mpc.arithmetic import local_product, multiply
+from trine.mpc.arithmetic import multiply
 from trine.mpc.functions.approximation import Real, decimal, interpolate
 from trine.mpc.functions.cells import Grid, find_run
+from trine.mpc.functions.linear import add_constant, combine, dot_part, ring_table, stack
 from trine.mpc.functions.planes import draw_injection
 from trine.mpc.masked import draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, place
@@ -122,7 +122,7 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
         runs.append((start, stop))
         rows.append(row)
         start = stop
-    table = np.array([[c % (1 << 64) for c in row] for row in rows], np.uint64)
+    table = ring_table(rows)
     table[:, 0] -= np.uint64(outside.above << SCALE)
     return Spline(fraction, reach, index, tuple(runs), table, outside)
 
@@ -180,18 +180,16 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
         found = [x, square]
         if spline.degree == 3:
             found.append((yield from multiply(party, square, x)))
-        return Replicated(np.stack([p.a for p in found]), np.stack([p.b for p in found]))
+        return stack(found)
 
     def online() -> Protocol[Replicated]:
         at, power = yield from together(indicators(), powers())
         outside = spline.outside
-        left = np.zeros((1, spline.degree + 1), np.uint64)
-        left[0, 0] = ((outside.below - outside.above) << SCALE) % (1 << 64)
-        coefficients = _combine(np.concatenate([spline.table, left]), at)
-        part = local_product(coefficients.map(lambda s: s[1:]), power).sum(axis=0, dtype=np.uint64)
+        left = ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree]])
+        coefficients = combine(np.concatenate([spline.table, left]), at)
+        part = dot_part(coefficients.map(lambda s: s[1:]), power)
         part += coefficients.a[0]
-        if party.index == 0:
-            part += np.uint64(outside.above << SCALE)
+        add_constant(party, part, outside.above << SCALE)
         value = truncate(party, part, SCALE - spline.fraction, SCALE + 2, out_width)
         if not outside.line:
             return (yield from value)
@@ -206,18 +204,6 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
 
     _, result = yield from together(dealing(), online())
     return result.map(lambda s: s.reshape(shape))
-
-
-def _combine(table: Ring, numbers: Replicated) -> Replicated:
-    """Linear combinations of shared numbers (k, n) by a public table (k, m): (m, n); local."""
-    left = np.ascontiguousarray(table.T)
-
-    def apply(share: Ring) -> Ring:
-        out = np.empty((len(left), share.shape[1]), np.uint64)
-        _core.z2k_matmul(left, np.ascontiguousarray(share), out)
-        return out
-
-    return numbers.map(apply)
 
 
 def _horner(coefficients: list[int], u: np.ndarray) -> np.ndarray:
