@@ -12,7 +12,7 @@ import numpy as np
 from trine.errors import InputError
 from trine.mpc import bits
 from trine.mpc.arithmetic import multiply
-from trine.mpc.functions.approximation import Real, decimal, interpolate
+from trine.mpc.functions.approximation import Real, decimal, rounded
 from trine.mpc.functions.cells import Grid, find_run
 from trine.mpc.functions.linear import add_constant, combine, dot_part, ring_table, stack
 from trine.mpc.functions.planes import draw_injection
@@ -86,10 +86,11 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     """
     degree = 3 if SCALE - 3 * fraction >= 6 else 2
     cells, low = 1 << index, fraction + reach + 1 - index
-    if SCALE < 2 * fraction + 6 or low < 1:
+    if 2 * fraction + 6 > SCALE or low < 1:
         raise InputError(f"this function is available for 4 to 24 fractional bits, not {fraction}")
     samples = min(SAMPLES, 1 << low)
     half = cells // 2
+    bits_of = [SCALE - j * fraction for j in range(degree + 1)]
 
     def inside(x: Decimal) -> Decimal:
         return function(x) - max(x, Decimal(0)) if outside.line else function(x)
@@ -100,7 +101,8 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     def candidate(start: int, stop: int) -> tuple[list[int], float]:
         """Coefficients for cells [start, stop), and their largest error at the samples."""
         center, radius = (start + stop - 2 * half) << low >> 1, (stop - start) << low >> 1
-        local = _rounded(inside, center, radius, fraction, degree)
+        unit = 1 << fraction
+        local = rounded(inside, Fraction(center, unit), Fraction(radius, unit), bits_of)
         here = slice(start * samples, stop * samples + 1)
         u = np.arange(-radius, radius + 1, (1 << low) // samples).astype(np.float64)
         return _expand(local, center), float(np.abs(np.ldexp(_horner(local, u), -SCALE) - values[here]).max())
@@ -125,26 +127,6 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     table = ring_table(rows)
     table[:, 0] -= np.uint64(outside.above << SCALE)
     return Spline(fraction, reach, index, tuple(runs), table, outside)
-
-
-def _rounded(function: Real, center: int, radius: int, fraction: int, degree: int) -> list[int]:
-    """Integer coefficients of a polynomial in (x - center) units; the lower ones make up for rounding the higher."""
-    middle, half = Fraction(center, 1 << fraction), Fraction(radius, 1 << fraction)
-    found: dict[int, int] = {}
-    for j in range(degree, -1, -1):
-        real = interpolate(_less(function, middle, found, fraction), middle, half, j)
-        found[j] = round(real[j] * Fraction(2) ** (SCALE - j * fraction))
-    return [found[j] for j in range(degree + 1)]
-
-
-def _less(function: Real, middle: Fraction, taken: dict[int, int], fraction: int) -> Real:
-    """The function less the terms of a polynomial that have been decided on."""
-
-    def rest(x: Decimal) -> Decimal:
-        u = (Fraction(x) - middle) * (1 << fraction)
-        return function(x) - decimal(sum((c * u**j for j, c in taken.items()), Fraction(0)) / (1 << SCALE))
-
-    return rest
 
 
 def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width: int = 64) -> Protocol[Replicated]:
