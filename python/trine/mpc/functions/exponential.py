@@ -67,7 +67,7 @@ def exp(party: Party, x: Replicated, width: int, fraction: int = 16, out_width: 
     """
     top = _top(fraction)
     wider = max(width, fraction + 6) + 1
-    lack = add_public(party, x.map(np.negative), np.uint64(top))
+    lack = add_public(party, x.map(np.negative), np.array(top, np.uint64))
     below = yield from relu(party, lack, wider)
     return (yield from _sum_of_bands(party, below.map(np.negative), wider, fraction, all_bands(fraction), out_width))
 
@@ -87,12 +87,13 @@ def _sum_of_bands(
         at, factor = yield from together(find_run(party, known, grid, injection), _factor(party, known, fraction))
         values = []
         for band in bands:
-            chosen = at.map(lambda s, b=band: s[cells - b.start - len(b.factors) : cells - b.start])  # type: ignore[misc]
+            stop = cells - band.start
+            chosen = Replicated(*(s[stop - len(band.factors) : stop] for s in (at.a, at.b)))
             power = combine(ring_table([[f] for f in reversed(band.factors)]), chosen)
             part = local_product(power.map(lambda s: s[0]), factor)
             values.append(truncate(party, part, band.shift, VALUE + 2, out_width))
-        first, *rest = yield from together(*values)
-        return sum(rest, first)
+        found: list[Replicated] = yield from together(*values)
+        return functools.reduce(Replicated.__add__, found)
 
     result = yield from dealt(party, injection, online())
     return result.map(lambda s: s.reshape(shape))

@@ -44,7 +44,7 @@ class Polynomial:
 
         The last product, of the fourth power with a polynomial of that degree, is left for its reader to truncate.
         """
-        middle = np.uint64((1 << 64) - (3 << (self.bits - 1)))
+        middle = np.array((1 << 64) - (3 << (self.bits - 1)), np.uint64)
         v = add_public(party, u, middle)
         square = yield from self._product(party, v, v)
         both = stack([square, v])

@@ -29,9 +29,9 @@ __all__ = [
 def and_part(x: Replicated, y: Replicated) -> Ring:
     """This party's part of x and y, bit by bit, not masked; shapes broadcast; local."""
     shape = np.broadcast_shapes(x.shape, y.shape)
-    operands = [np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b)]
+    xa, xb, ya, yb = (np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b))
     out = np.empty(shape, np.uint64)
-    _core.rss_and(*operands, out)
+    _core.rss_and(xa, xb, ya, yb, out)
     return out
 
 

@@ -63,7 +63,7 @@ class Spline:
     @property
     def degree(self) -> int:
         """Of the polynomials."""
-        return self.table.shape[1] - 1
+        return int(self.table.shape[1]) - 1
 
     def grid(self, width: int) -> Grid:
         """The grid for numbers of ``width`` signed bits, moved to begin at zero."""
@@ -179,11 +179,13 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
         right = place(party, 0, np.ones(n, np.uint64), (n,))
         right = right - at.map(lambda s: s[negative].sum(axis=0, dtype=np.uint64))
         inner, line = yield from together(value, multiply(party, right, x, out_width))
-        return inner + line
+        total: Replicated = inner + line
+        return total
 
     def dealing() -> Protocol[None]:
         yield from together(inside.deal(party), below.deal(party))
 
+    result: Replicated
     _, result = yield from together(dealing(), online())
     return result.map(lambda s: s.reshape(shape))
 
