@@ -212,12 +212,10 @@ class OneHot(Layer):
         return y
 
 
-def padded(
-    x: NDArray[Number], before: Sequence[int], after: Sequence[int], between: Sequence[int]
-) -> NDArray[Number]:
+def padded(x: NDArray[Number], before: Sequence[int], after: Sequence[int], between: Sequence[int]) -> NDArray[Number]:
     """A batch with zeros before, after and between the values of each axis but the first; negative numbers cut off."""
     sizes = [size + (size - 1) * gap for size, gap in zip(x.shape[1:], between, strict=True)]
-    lengths = [max(b, 0) + size + max(a, 0) for b, size, a in zip(before, sizes, after, strict=True)]
+    lengths: list[int] = [max(b, 0) + size + max(a, 0) for b, size, a in zip(before, sizes, after, strict=True)]
     out = np.zeros((len(x), *lengths), x.dtype)
     places: list[Any] = [slice(None)]
     kept: list[Any] = [slice(None)]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from trine.errors import InputError, ShapeError
-from trine.mpc import cost, functions
+from trine.mpc import functions
 from trine.mpc.arithmetic import add_public
+from trine.mpc.functions import cost
 from trine.mpc.party import Party
 from trine.mpc.rounds import Protocol
 from trine.net import Cost
@@ -105,10 +106,10 @@ class RsqrtStep(OpeningStep):
             raise InputError(f"{self} is impossible")
 
     def cost(self, batch: int, *given: Form) -> Cost:
-        return cost.rsqrt(batch * math.prod(given[0].shape), self.width, self.fraction, self.out_fraction)
+        return cost.rsqrt(batch * math.prod(given[0].shape), self.width, self.fraction, 64, self.out_fraction)
 
     def run(
         self, party: Party, values: Sequence[Any], tensors: Sequence[Tensor], random: Any = None
     ) -> Protocol[Value]:
         x = add_public(party, values[0], np.array(self.offset, np.uint64))
-        return (yield from functions.rsqrt(party, x, self.width, self.fraction, self.out_fraction))
+        return (yield from functions.rsqrt(party, x, self.width, self.fraction, 64, self.out_fraction))

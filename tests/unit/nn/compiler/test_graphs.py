@@ -112,9 +112,58 @@ OPENING = {
 }
 
 
-@pytest.mark.parametrize("name", [*LOCAL, *OPENING])
+def attention(length, size, heads):
+    """Multi-head attention on (length, size), without a mask."""
+    depth = size // heads
+    split = nn.Reshape((length, heads, depth))
+    return nn.Model(
+        [
+            *((nn.Dense(normal(size, size), normal(size)), [0]) for _ in range(3)),
+            *((split, [1 + i]) for i in range(3)),
+            (nn.Permute((1, 0, 2)), [4]),
+            (nn.Permute((1, 2, 0)), [5]),
+            (nn.Permute((1, 0, 2)), [6]),
+            (nn.MatMul(), [7, 8]),
+            (nn.Scale(depth**-0.5), [10]),
+            (nn.Softmax(), [11]),
+            (nn.MatMul(), [12, 9]),
+            (nn.Permute((1, 0, 2)), [13]),
+            (nn.Reshape((length, size)), [14]),
+            (nn.Dense(normal(size, size), normal(size)), [15]),
+            (nn.Add(), [0, 16]),
+            (nn.LayerNorm(1e-5), [17]),
+            (nn.Affine(normal(size) + 1, normal(size)), [18]),
+            (nn.Dense(normal(size, 5)), [19]),
+        ],
+        (length, size),
+        (-2.0, 2.0),
+    )
+
+
+FUNCTIONS = {
+    "sigmoid": chain(nn.Dense(normal(4, 3)), nn.Sigmoid()),
+    "tanh": chain(nn.Tanh(), nn.Dense(normal(4, 3))),
+    "gelu": chain(nn.Dense(3 * normal(4, 3)), nn.GELU()),
+    "gelu by tanh": chain(nn.Scale(0.7), nn.GELU(approximate=True)),
+    "silu": chain(nn.AvgPool2D((3, 3)), nn.SiLU()),
+    "elu": chain(nn.Dense(normal(4, 3)), nn.ELU()),
+    "elu with alpha": chain(nn.Dense(normal(4, 3)), nn.ELU(1.6732632), nn.Scale(1.050701)),
+    "softplus": chain(nn.Softplus()),
+    "softmax": chain(nn.Flatten(), nn.Dense(normal(168, 10)), nn.Softmax()),
+    "softmax of rows": chain(nn.Softmax()),
+    "log softmax": chain(nn.Flatten(), nn.Dense(normal(168, 10)), nn.LogSoftmax()),
+    "layer norm": chain(nn.LayerNorm()),
+    "layer norm of seven": chain(nn.Permute((0, 2, 1)), nn.Scale(1 / 3), nn.LayerNorm(1e-3)),
+    "layer norm of large numbers": chain(
+        nn.Scale(300.0), nn.Affine(None, np.array([1000.0, 0, 10, -50])), nn.LayerNorm()
+    ),
+    "attention": attention(6, 8, 2),
+}
+
+
+@pytest.mark.parametrize("name", [*LOCAL, *OPENING, *FUNCTIONS])
 def test_private_models_answer_as_in_the_clear(private, name):
-    model = (LOCAL | OPENING)[name]
+    model = (LOCAL | OPENING | FUNCTIONS)[name]
     x = RNG.integers(0, 7, (3, 5)) if name == "embedding" else RNG.uniform(-2, 2, (3, *model.input_shape))
     result, _ = private(model, x)
     assert result.shape == (3, *model.output_shape)
