@@ -3,7 +3,7 @@
 Each protocol takes x with ``fraction`` fractional bits, known to fit in ``width`` signed bits, and gives as many
 fractional bits, modulo 2^out_width. Error: below the spline's, 2^-15 (2^-(fraction - 1) for fewer than 16 fractional
 bits), plus one unit for the truncation; so at most 2^-14 for 16 fractional bits. Fractional bits: 8 to 18.
-Rounds and bytes: :func:`trine.mpc.cost.sigmoid` and so on.
+Rounds and bytes: :func:`trine.mpc.functions.cost.sigmoid` and so on.
 """
 
 from __future__ import annotations

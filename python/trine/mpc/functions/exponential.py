@@ -48,7 +48,7 @@ def exp_nonpositive(
 ) -> Protocol[Replicated]:
     """e^x for x <= 0, with ``out_fraction`` fractional bits (at most 28), modulo 2^out_width.
 
-    9 rounds for 46 bits (:func:`trine.mpc.cost.exp_nonpositive`). Error: below 2^-21 e^x and 2 units of the result.
+    9 rounds for 46 bits (:func:`trine.mpc.functions.cost.exp_nonpositive`). Error: below 2^-20 e^x and 2 units.
     For x > 0 the result means nothing: :func:`exp` is for all numbers.
 
     The low bits of c and r (two before the point) give the factor e^(c_low - r_low), a product of a number that

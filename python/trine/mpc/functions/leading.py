@@ -102,7 +102,7 @@ class Leading:
 def find_leading(party: Party, x: Replicated, octaves: Octaves) -> Protocol[Leading]:
     """The octave of each x (n,).
 
-    4 + ceil(log2 width) rounds (:func:`trine.mpc.cost.leading`).
+    4 + ceil(log2 width) rounds (:func:`trine.mpc.functions.cost.leading`).
 
     With x = c - r, "the bits of x from j up are all 0" says of the bits of c and r from j up that they are
     equal, if the bits below do not borrow, or that c's are r's plus 1, if they do; "are all 1": c's are r's less 1,

@@ -24,7 +24,7 @@ from trine.mpc.party import Party, Replicated
 from trine.mpc.rounds import Protocol, together
 from trine.mpc.truncation import truncate
 
-__all__ = ["log", "log_of", "reciprocal", "reciprocal_of", "rsqrt", "sqrt"]
+__all__ = ["log", "log_of", "polynomial", "reciprocal", "reciprocal_of", "rsqrt", "sqrt"]
 
 BITS = 24  # fractional bits of u
 SCALE = 61
@@ -62,7 +62,7 @@ def reciprocal_of(
 
     def inverse() -> Protocol[Replicated]:
         u = yield from normalise(party, x, found, octaves, BITS)
-        return (yield from _polynomial("reciprocal").value(party, u, RECIPROCAL))
+        return (yield from polynomial("reciprocal").value(party, u, RECIPROCAL))
 
     signs = [] if found.negative is None else [found.sign(party)]
     value, power = yield from together(inverse(), found.power(party, lower, upper, *signs))
@@ -79,12 +79,12 @@ def rsqrt(
     """1 / sqrt(x); 2^(fraction / 2) for x <= 0. Error: below 2^-17 / sqrt(x) and a unit of the result."""
     given = fraction if out_fraction is None else out_fraction
     first = Fraction(fraction, 2) + given  # log2 of the largest result in units
-    return (yield from _root(party, x, _polynomial("rsqrt"), width, first, -1, out_width))
+    return (yield from _root(party, x, polynomial("rsqrt"), width, first, -1, out_width))
 
 
 def sqrt(party: Party, x: Replicated, width: int, fraction: int = 16, out_width: int = 64) -> Protocol[Replicated]:
     """The square root; 0 for x <= 0. Error: below 2^-17 sqrt(x) and a unit."""
-    return (yield from _root(party, x, _polynomial("sqrt"), width, Fraction(fraction, 2), 1, out_width))
+    return (yield from _root(party, x, polynomial("sqrt"), width, Fraction(fraction, 2), 1, out_width))
 
 
 def _root(
@@ -135,7 +135,7 @@ def log_of(
     shape, x = x.shape, x.map(lambda s: np.ascontiguousarray(s).reshape(-1))
     found = yield from find_leading(party, x, octaves)
     u = yield from normalise(party, x, found, octaves, LOG_BITS)
-    part = yield from _polynomial("log").part(party, u)
+    part = yield from polynomial("log").part(party, u)
     digits = [(found.lower, 1)] if found.upper is None else [(found.lower, 1), (found.upper, octaves.lower)]
     for digit, weight in digits:
         steps = real.scaled([LN2 * weight * i for i in range(digit.shape[0])], LOG_SCALE)
@@ -146,7 +146,8 @@ def log_of(
 
 
 @functools.cache
-def _polynomial(name: str) -> Polynomial:
+def polynomial(name: str) -> Polynomial:
+    """The polynomial of a function on [1, 2]."""
     if name == "log":
         return Polynomial.fit(real.ln, LOG_BITS, LOG_SCALE)
     functions = {

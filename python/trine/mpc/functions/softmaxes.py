@@ -14,7 +14,7 @@ from trine.mpc.party import Party, Replicated
 from trine.mpc.rounds import Protocol
 from trine.mpc.truncation import truncate
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["log_softmax", "octaves", "softmax"]
 
 TERM = 28  # fractional bits of a term and of their sum
 INVERSE = 30  # fractional bits of the sum's reciprocal
@@ -24,10 +24,10 @@ def softmax(party: Party, x: Replicated, width: int, fraction: int = 16, out_wid
     """e^x_i / sum_j e^x_j along the last axis, of n < 2^20 values; modulo 2^out_width.
 
     The largest value is taken off first, so no logits are too large. Error: below 1.2 units and 2^-18.
-    Rounds and bytes: :func:`trine.mpc.cost.softmax`.
+    Rounds and bytes: :func:`trine.mpc.functions.cost.softmax`.
     """
-    _, terms, total, octaves = yield from _terms(party, x, width, fraction)
-    inverse = yield from reciprocal_of(party, total, octaves, TERM, INVERSE)
+    _, terms, total, bounds = yield from _terms(party, x, width, fraction)
+    inverse = yield from reciprocal_of(party, total, bounds, TERM, INVERSE)
     inverse = inverse.map(lambda s: s[..., None])
     part = local_product(terms, inverse)
     return (yield from truncate(party, part, TERM + INVERSE - fraction, TERM + INVERSE + 2, out_width))
@@ -40,8 +40,8 @@ def log_softmax(
 
     Error: below 1.2 units.
     """
-    below, _, total, octaves = yield from _terms(party, x, width, fraction)
-    normaliser = yield from log_of(party, total, octaves, TERM, fraction, out_width)
+    below, _, total, bounds = yield from _terms(party, x, width, fraction)
+    normaliser = yield from log_of(party, total, bounds, TERM, fraction, out_width)
     return below - normaliser.map(lambda s: s[..., None])
 
 
@@ -55,5 +55,10 @@ def _terms(
     below = x - largest.map(lambda s: s[..., None])
     terms = yield from exp_nonpositive(party, below, width + 1, fraction, TERM)
     total = terms.map(lambda s: s.sum(axis=-1, dtype=np.uint64))
-    high = TERM + x.shape[-1].bit_length()
-    return below, terms, total, Octaves(high + 1, TERM - 1, high, signed=False)  # 1 may have been rounded down
+    return below, terms, total, octaves(x.shape[-1])
+
+
+def octaves(n: int) -> Octaves:
+    """Where the sum of n terms lies of which the largest is 1, which may have been rounded down."""
+    high = TERM + n.bit_length()
+    return Octaves(high + 1, TERM - 1, high, signed=False)

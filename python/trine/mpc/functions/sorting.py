@@ -21,7 +21,7 @@ Stage = tuple[tuple[int, int], ...]
 def sort(party: Party, x: Replicated, width: int, *, descending: bool = False) -> Protocol[Replicated]:
     """The values along the last axis in order, exactly.
 
-    Each stage of the :func:`network` is one ReLU of the differences. Rounds and bytes: :func:`trine.mpc.cost.sort`.
+    Each stage of the :func:`network` is one ReLU of the differences: :func:`trine.mpc.functions.cost.sort`.
 
     Args:
         width: signed bits that the values fit in.
@@ -45,7 +45,7 @@ def argsort(
 def topk(party: Party, x: Replicated, k: int, width: int) -> Protocol[tuple[Replicated, Replicated]]:
     """The k largest values along the last axis, largest first, and where they were; of equals the first ones.
 
-    The part of the network that the first k outputs depend on. Rounds and bytes: :func:`trine.mpc.cost.topk`.
+    The part of the network that the first k outputs depend on. Rounds and bytes: :func:`trine.mpc.functions.cost.topk`.
     """
     return (yield from _with_positions(party, x, width, k, descending=True))
 
