@@ -47,7 +47,8 @@ class FunctionStep(OpeningStep):
     def run(
         self, party: Party, values: Sequence[Any], tensors: Sequence[Tensor], random: Any = None
     ) -> Protocol[Value]:
-        return (yield from getattr(functions, self.function)(party, values[0], self.width, self.fraction))
+        protocol: Protocol[Value] = getattr(functions, self.function)(party, values[0], self.width, self.fraction)
+        return (yield from protocol)
 
 
 @dataclass(frozen=True)
