@@ -18,7 +18,8 @@ cluster <- sy$TFECluster(julia, greg, me) # the server has started it
 client <- sy$TFEClient()
 input_shape <- tuple(1L, 28L, 28L, 1L)
 output_shape <- tuple(1L, 10L)
-client$connect_to_model(input_shape, output_shape, cluster, wait = 60) # seconds, if the server is not there yet
+# Waits up to so many seconds for the server, if it is not there yet.
+invisible(client$connect_to_model(input_shape, output_shape, cluster, wait = 60))
 
 # Images and answers stay NumPy arrays: reticulate 1.28 cannot turn those of NumPy 2 into R's.
 digits <- data$load_digits()
@@ -27,4 +28,4 @@ for (i in 0:2) {
   logits <- client$query_model(image)
   cat("actual ", py_str(digits[1][i]), ", predicted ", py_str(logits$argmax()), "\n", sep = "")
 }
-client$close()
+invisible(client$close())

@@ -27,7 +27,7 @@ weights <- list()
 for (layer in iterate(data$load_seed_cnn()$layers)) {
   for (array in iterate(layer$arrays$values())) weights <- c(weights, list(array))
 }
-model$set_weights(weights)
+invisible(model$set_weights(weights))
 
 # Keras models can now be shared, served and stopped.
 hook <- sy$KerasHook(keras)
@@ -36,11 +36,11 @@ julia <- sy$TFEWorker(host = paste0("localhost:", ports[1]), auto_managed = TRUE
 greg <- sy$TFEWorker(host = paste0("localhost:", ports[2]), auto_managed = TRUE)
 me <- sy$TFEWorker(host = paste0("localhost:", ports[3]), auto_managed = TRUE)
 cluster <- sy$TFECluster(julia, greg, me)
-cluster$start()
+invisible(cluster$start()) # invisible: what Python returns here is None, and R would print it
 
-model$share(cluster)
+invisible(model$share(cluster))
 cat("serving three requests\n")
-model$serve(num_requests = 3L)
-model$stop()
-cluster$stop()
+invisible(model$serve(num_requests = 3L))
+invisible(model$stop())
+invisible(cluster$stop())
 cat("stopped\n")

@@ -59,15 +59,22 @@ def find_client_file(ports: Sequence[int]) -> Path:
         ClusterError: there is none, none any more, or others could have put it there.
     """
     left_behind = False
+    unfit: ClusterError | None = None
     for place in _places():
         link = place / _name(ports)
         if not link.is_symlink():
             continue
-        _check_private(place)
+        try:
+            _check_private(place)
+        except ClusterError as error:
+            unfit = error
+            continue
         client_file = Path(os.readlink(link))
         if client_file.is_file():
             return client_file
         left_behind = True
+    if unfit is not None:
+        raise unfit
     shown = ", ".join(map(str, ports))
     what = "the cluster is gone that was" if left_behind else "no cluster of this user is"
     raise ClusterError(f"{what} on ports {shown} of this machine: start one there, or name its client file")

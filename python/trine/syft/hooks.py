@@ -39,7 +39,8 @@ class _Hook:
     """Methods on a class that somebody else has written."""
 
     def __init__(self, kind: type, methods: dict[str, Callable[..., None]]) -> None:
-        if any(getattr(kind, name, method) is not method for name, method in methods.items()):
+        # Models of Keras on torch are torch modules, too: they may have inherited what the other hook has added.
+        if any(getattr(kind, name, None) not in (None, *_ADDED) for name in methods):
             raise InputError(
                 f"{kind.__module__}.{kind.__name__} has a method {' or '.join(methods)} of its own, "
                 "which is not replaced: use trine.Cluster.share instead"
@@ -185,6 +186,10 @@ def _stop(model: Any) -> None:
     shared = _SHARED.pop(model, None)
     if shared is not None and shared.alive:
         shared.service.stop()
+
+
+# Whatever a hook may have added.
+_ADDED = (_share_keras, _share_torch, _serve, _stop)
 
 
 def _from_torch() -> Callable[..., Any]:
