@@ -5,6 +5,8 @@
 ports <- commandArgs(trailingOnly = TRUE)
 if (length(ports) == 0) ports <- c("4000", "4001", "4002")
 
+# R has set this for its own libraries; Python is to find those that it was built with.
+Sys.unsetenv("LD_LIBRARY_PATH")
 library(reticulate)
 sy <- import("trine.syft", convert = FALSE)
 data <- import("trine.demo.data", convert = FALSE)
