@@ -27,8 +27,8 @@ class _Shared:
 
     @property
     def alive(self) -> bool:
-        """Whether the cluster has not been stopped since."""
-        return self.cluster.running is self.started
+        """Whether the workers have not been ended since: those that somebody else runs keep their models."""
+        return not self.cluster.auto_managed or self.cluster.running is self.started
 
 
 # By the user's model, which is left as it is.
@@ -185,7 +185,11 @@ def _stop(model: Any) -> None:
     """
     shared = _SHARED.pop(model, None)
     if shared is not None and shared.alive:
-        shared.service.stop()
+        try:
+            shared.service.stop()
+        finally:
+            if shared.cluster.running is not shared.started:
+                shared.started.stop()  # connections that the cluster's own stop had closed, opened again for this
 
 
 # Whatever a hook may have added.

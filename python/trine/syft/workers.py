@@ -65,6 +65,7 @@ class TFECluster:
 
     Attributes:
         workers: the three.
+        auto_managed: whether they are.
     """
 
     def __init__(self, *workers: TFEWorker, cluster_file: str | os.PathLike[str] | None = None) -> None:
@@ -79,7 +80,7 @@ class TFECluster:
             raise InputError("cluster_file is for workers that somebody else runs: TFEWorker(..., auto_managed=False)")
         self.workers = list(workers)
         self._hosts = hosts
-        self._auto_managed = workers[0].auto_managed
+        self.auto_managed = workers[0].auto_managed
         self._file = None if cluster_file is None else Path(cluster_file)
         self._running: Cluster | None = None
 
@@ -95,13 +96,16 @@ class TFECluster:
         """
         if self._running is not None:
             return
-        if self._auto_managed:
+        if self.auto_managed:
             self._running = Cluster.local(ports=[port for _, port in self._hosts] or None)
         else:
             self._running = Cluster.connect(self._checked_file())
 
     def stop(self) -> None:
-        """End the workers that :meth:`start` has started, and every model on them; does nothing if there are none."""
+        """End the workers that :meth:`start` has started, and every model on them; does nothing if there are none.
+
+        From workers that are not auto-managed it only disconnects; their models stay, until ``model.stop()``.
+        """
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -118,7 +122,7 @@ class TFECluster:
         Raises:
             ClusterError: it is not to be found.
         """
-        if not self._auto_managed:
+        if not self.auto_managed:
             return self._checked_file()
         if isinstance(self._running, LocalCluster):
             return self._running.client_file

@@ -152,6 +152,19 @@ def test_a_cluster_that_was_stopped_and_started_again():
     running.stop()
 
 
+def test_workers_that_somebody_else_runs_keep_their_models(free_ports):
+    sy.KerasHook(keras)
+    model = keras_model()
+    with trine.Cluster.local(ports=free_ports) as theirs:
+        workers = [sy.TFEWorker(f"localhost:{port}", auto_managed=False) for port in free_ports]
+        with sy.TFECluster(*workers, cluster_file=theirs.owner_file) as cluster:
+            model.share(cluster)
+        assert theirs.service().status().serving is False  # shared, after the owner has gone
+        model.stop()
+        with pytest.raises(UnknownModelError):
+            theirs.service()
+
+
 def test_models_that_cannot_be_run(started):
     sy.KerasHook(keras)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="mish")])
