@@ -138,10 +138,10 @@ def _power(low: Ring, fraction: int, bits: int) -> Ring:
 
 @functools.cache
 def nonpositive_bands(out_fraction: int) -> tuple[Band, ...]:
-    """The one band of :func:`exp_nonpositive`: down to half a unit of the result."""
+    """The one band of :func:`exp_nonpositive`: down to 0.6 units of the result."""
     if not 1 <= out_fraction <= FACTOR:
         raise InputError(f"e^x is available with 1 to {FACTOR} fractional bits, not {out_fraction}")
-    count = math.ceil((out_fraction + 1) * math.log(2) / (1 << CELL)) + 1
+    count = math.ceil((out_fraction + 0.75) * math.log(2) / (1 << CELL)) + 1
     return (Band(0, _factors(Decimal(0), 0, count, VALUE - FACTOR), VALUE - out_fraction),)
 
 
