@@ -62,7 +62,8 @@ def exp_nonpositive(
 def exp(party: Party, x: Replicated, width: int, fraction: int = 16, out_width: int = 64) -> Protocol[Replicated]:
     """e^x for every x: 0 far below zero, saturated just below 2^30 (or 2^(62 - 2 fraction) if less) far above it.
 
-    Error: below 2^-16 e^x and 2 units. Rounds: a ReLU's and those of :func:`exp_nonpositive`.
+    Error: below 2^-16 e^x and 2 units; of the largest results, two units of x below the limit and above, below
+    2^(1 - fraction) e^x. Rounds: a ReLU's and those of :func:`exp_nonpositive`.
     """
     top = _top(fraction)
     wider = max(width, fraction + 6) + 1
