@@ -108,7 +108,6 @@ def test_softmax_of_any_logits(n, spread):
     x[4], x[4, 0] = -19 << 16, 0
     found = through(lambda party, s: functions.softmax(party, s, WIDTH), x) * UNIT
     assert np.abs(found - softmax(x * UNIT)).max() <= 1.2 * UNIT
-    assert (through(lambda party, s: functions.log_softmax(party, s, WIDTH), x) * UNIT == 0).all() == (n == 1)
     real = x * UNIT - x.max(-1, keepdims=True) * UNIT
     exact = real - np.log(np.exp(real).sum(-1, keepdims=True))
     found = through(lambda party, s: functions.log_softmax(party, s, WIDTH), x) * UNIT
