@@ -153,7 +153,7 @@ def topk(rows: int, n: int, k: int, width: int) -> Cost:
 def _spline(name: str, n: int, width: int, fraction: int, out_width: int) -> Cost:
     used = spline_of(name, fraction)
     grid = used.grid(width)
-    indicators = _look_up(n, grid, used.degree + 2) | open_sign(n, grid.width - 1)
+    indicators = _look_up(n, grid, used.degree + 1 + used.outside.line) | open_sign(n, grid.width - 1)
     start = open_masked(n, grid.width, additive=False) + (indicators | shared_bits(n, 64))
     powers = sum((reshare(n) for _ in range(used.degree - 1)), Cost())
     value = truncate(n, spline.SCALE - fraction, spline.SCALE + 2, out_width)

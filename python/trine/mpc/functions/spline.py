@@ -144,11 +144,11 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
     mask = draw_mask(party, (n,), grid.width, additive=False)
     signs = bits.draw_sign(party, n, grid.width - 1)
     inside, below = draw_selection(party, len(spline.runs), n), draw_injection(party, 1, (n,))
-    # the last column: where the line does not hold
-    half = 1 << spline.index >> 1
-    left_half = ring_table([[start < half] for start, _ in spline.runs])
-    outside = spline.outside
-    left = ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree, 1]])
+    outside, half = spline.outside, 1 << spline.index >> 1
+    table, left = spline.table, ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree]])
+    if outside.line:  # a last column: where it does not hold
+        table = np.hstack([table, ring_table([[start < half] for start, _ in spline.runs])])
+        left = np.hstack([left, ring_table([[1]])])
 
     def coefficients() -> Protocol[Replicated]:
         known = yield from open_masked(party, x, mask, grid.width, spline.offset)
@@ -159,7 +159,6 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
             flips = yield from bits.open_sign(party, planes, None if hiding is None else hiding[0], signs)
             return combine(left, below.numbers(party, flips[None]))
 
-        table = np.concatenate([spline.table, left_half], axis=1)
         apart, within = yield from together(sign(), look_up(party, known, grid, inside, table))
         found: Replicated = apart + within
         return found
@@ -173,7 +172,7 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
 
     def online() -> Protocol[Replicated]:
         found, power = yield from together(coefficients(), powers())
-        part = dot_part(found.map(lambda s: s[1:-1]), power)
+        part = dot_part(found.map(lambda s: s[1 : spline.degree + 1]), power)
         part += found.a[0]
         add_constant(party, part, outside.above << SCALE)
         value = truncate(party, part, SCALE - spline.fraction, SCALE + 2, out_width)
