@@ -245,16 +245,16 @@ def reached_leaves(
 
 def _sign_part(party: Party, planes: Ring, used: LeavesRandomness) -> Protocol[Ring]:
     """This party's exclusive-or part, not masked, of a plane of [difference >= 0]: the top bit of c - r."""
-    part = planes[-1] if party.index < 2 else np.zeros_like(planes[-1])
+    part: Ring = planes[-1].copy() if party.index < 2 else np.zeros_like(planes[-1])
     if len(planes) > 1:
         less = yield from less_part(party, planes[:-1], used.sign)
         if less is not None:
-            part = part ^ less.reshape(-1)
-    return part.copy()
+            part ^= less.reshape(-1)
+    return part
 
 
 def _edges(left: Bits, complements: bool) -> Bits:
-    """A share of which edges are taken, [N, 2 nodes], from that of whether it goes left; one share has the 1 of "not"."""
+    """A share of which edges are taken, [N, 2 nodes], from one of going left; one share holds the 1 of "not"."""
     return np.stack([left, left ^ np.uint8(complements)], axis=-1).reshape(len(left), -1)
 
 

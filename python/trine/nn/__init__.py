@@ -2,6 +2,7 @@
 
 from trine.nn import layers
 from trine.nn.compiler import CompiledModel, compile
+from trine.nn.importers.sklearn import from_sklearn
 from trine.nn.infer import infer
 from trine.nn.keras import from_keras
 from trine.nn.layers import *  # noqa: F403
@@ -17,6 +18,7 @@ __all__ = [
     "Sequential",
     "compile",
     "from_keras",
+    "from_sklearn",
     "infer",
     "layers",
 ]
