@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,15 @@ class TreeShapes:
     """
 
     depths: tuple[int, ...]
+    _edges: tuple[Indices, Indices] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.depths or not all(type(depth) is int and 1 <= depth < 1 << 16 for depth in self.depths):
             raise InputError("trees need at least one test each, and leaves of depths from 1 to 65535")
-        if self._walked is None:
+        walked = _walk(self.depths)
+        if walked is None:
             raise InputError("these depths of leaves belong to no binary trees")
+        object.__setattr__(self, "_edges", walked)
 
     @property
     def leaves(self) -> int:
@@ -56,7 +59,7 @@ class TreeShapes:
     @property
     def nodes(self) -> int:
         """Inner nodes of all trees."""
-        return len(self.node_depths)
+        return len(self.node_edges)
 
     @property
     def trees(self) -> int:
@@ -69,82 +72,67 @@ class TreeShapes:
         return max(self.depths)
 
     @property
-    def levels(self) -> int:
-        """How often edges are multiplied, pair by pair, until every path is one product: ceil(log2(depth))."""
-        return (self.depth - 1).bit_length()
-
-    @property
     def leaf_edges(self) -> Indices:
         """The edge that leads to each leaf."""
-        return self._of_walk()[0]
+        return self._edges[0]
 
     @property
     def node_edges(self) -> Indices:
         """The edge that leads to each node; -1 for the roots."""
-        return self._of_walk()[1]
+        return self._edges[1]
 
     @property
-    def node_depths(self) -> Indices:
-        """The depth of each node; 0 for the roots."""
-        return self._of_walk()[2]
-
-    def _of_walk(self) -> tuple[Indices, Indices, Indices]:
-        walked = self._walked
-        assert walked is not None
-        return walked
+    def node_trees(self) -> Indices:
+        """The tree of each node."""
+        return np.cumsum(self.node_edges < 0) - 1
 
     @property
-    def _walked(self) -> tuple[Indices, Indices, Indices] | None:
-        return _walk(self.depths)
+    def leaf_trees(self) -> Indices:
+        """The tree of each leaf."""
+        return self.node_trees[self.leaf_edges // 2]
 
+    @functools.cached_property
     def merges(self) -> list[tuple[Indices, Indices]]:
-        """For each level the edges to be multiplied, and by which edge above: after all, a leaf's edge is its path.
+        """The edges to be multiplied, and by which edge above, level by level: then a leaf's edge stands for its path.
 
         At level k an edge of depth d stands for the path down to it from the depth that is the greatest multiple of
         2^k below d. Where that is an odd one, the edge that ends there reaches 2^k further up (Sklansky's prefix
         tree, along every path at once). Edges that lead to no leaf, and end where no later level looks, are left out.
+        There are ceil(log2(depth)) levels.
         """
-        return _merges(self.depths)
+        above = np.repeat(self.node_edges, 2)  # of each edge
+        ends = np.ones(len(above), np.intp)  # the depth at which it ends
+        for node, edge in enumerate(self.node_edges):  # in preorder, from above
+            if edge >= 0:
+                ends[2 * node : 2 * node + 2] = ends[edge] + 1
+        kept = np.zeros(len(ends), bool)
+        kept[self.leaf_edges] = True
+        start = above  # the edge that ends where what an edge stands for begins
+        merges = []
+        for level in range((self.depth - 1).bit_length()):
+            odd = ((ends - 1) >> level) & 1 == 1
+            targets = np.flatnonzero(odd & (kept | (ends % (2 << level) == 0)))
+            merges.append((targets, start[targets]))
+            start = np.where(odd, start[start], start)
+        return merges
 
 
-@functools.lru_cache(maxsize=64)
-def _walk(depths: tuple[int, ...]) -> tuple[Indices, Indices, Indices] | None:
-    """Edges of the leaves, edges and depths of the nodes; None if the depths are not those of whole trees."""
-    leaf_edges, node_edges, node_depths = [], [], []
+def _walk(depths: tuple[int, ...]) -> tuple[Indices, Indices] | None:
+    """The edges that lead to leaves and to nodes; None if the depths are not those of whole trees."""
+    leaf_edges, node_edges = [], []
     path: list[int] = []  # the edges down to where the walk is
     for depth in depths:
         if depth < len(path):
             return None
         while len(path) < depth:
             node_edges.append(path[-1] if path else -1)
-            node_depths.append(len(path))
             path.append(2 * len(node_edges) - 2)
         leaf_edges.append(path[-1])
         while path and path[-1] % 2:
             path.pop()
         if path:
             path[-1] += 1
-    if path:
-        return None
-    return tuple(np.array(found, np.intp) for found in (leaf_edges, node_edges, node_depths))  # type: ignore[return-value]
-
-
-@functools.lru_cache(maxsize=64)
-def _merges(depths: tuple[int, ...]) -> list[tuple[Indices, Indices]]:
-    shapes = TreeShapes(depths)
-    ends = np.repeat(shapes.node_depths + 1, 2)  # the depth at which an edge ends
-    kept = np.zeros(len(ends), bool)
-    kept[shapes.leaf_edges] = True
-    above = np.repeat(shapes.node_edges, 2)  # of each edge the one that ends 2^k higher, or at the root
-    start = above.copy()  # the edge that ends where what an edge stands for begins
-    merges = []
-    for level in range(shapes.levels):
-        odd = ((ends - 1) >> level) & 1 == 1
-        needed = odd & (kept | (ends % (2 << level) == 0))
-        targets = np.flatnonzero(needed)
-        merges.append((targets, start[targets]))
-        start = np.where(odd, start[start], start)
-    return merges
+    return None if path else (np.array(leaf_edges, np.intp), np.array(node_edges, np.intp))
 
 
 @dataclass(frozen=True, repr=False)
@@ -178,7 +166,7 @@ def draw_leaves(party: Party, batch: int, shapes: TreeShapes, width: int, out_wi
     mask = draw_mask(party, (batch, shapes.nodes), width, additive=True)
     planes = None if mask.r is None else to_planes(mask.r, 0, width)
     sign = bits.draw_sign(party, count, width - 1)
-    levels = [party.zero_bits(bits.words(batch * len(targets))) for targets, _ in shapes.merges()[:-1]]
+    levels = [party.zero_bits(bits.words(batch * len(targets))) for targets, _ in shapes.merges[:-1]]
     return LeavesRandomness(mask, planes, sign, levels, draw_injection(party, 1, (batch, shapes.leaves), out_width))
 
 
@@ -224,7 +212,7 @@ def reached_leaves(
     def online() -> Protocol[Replicated]:
         known = yield from open_masked(party, differences, used.mask, width, 1 << (width - 1))
         part = yield from _sign_part(party, to_planes(known, 0, width) if used.planes is None else used.planes, used)
-        merges = shapes.merges()
+        merges = shapes.merges
         if merges:
             signs = yield from reshare_bits(party, part, used.sign.zeros[-1][0])
             a = _edges(_unpacked(signs.a, tests), party.index == 0)

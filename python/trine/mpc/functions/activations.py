@@ -3,7 +3,7 @@
 Each protocol takes x with ``fraction`` fractional bits, known to fit in ``width`` signed bits, and gives as many
 fractional bits, modulo 2^out_width. Error: below the spline's, 2^-15 (2^-(fraction - 1) for fewer than 16 fractional
 bits), plus one unit for the truncation; so at most 2^-14 for 16 fractional bits. Fractional bits: 8 to 18.
-Rounds and bytes: :func:`trine.mpc.cost.sigmoid` and so on.
+Rounds and bytes: :func:`trine.mpc.functions.cost.sigmoid` and so on.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["FORMS", "elu", "gelu", "gelu_tanh", "sigmoid", "silu", "softplus", "
 
 
 class Form(NamedTuple):
-    """A function as a spline: what it is, what it is beyond +-2^reach, and into how many cells that is cut."""
+    """A function as a spline: what it is, what it is beyond +-2^reach, and that this is cut into 2^cells cells."""
 
     function: real.Real
     outside: Outside
     reach: int
-    index: int
+    cells: int
 
 
 LINE = Outside(0, 0, line=True)
@@ -52,7 +52,7 @@ def spline(name: str, fraction: int) -> Spline:
     if not 8 <= fraction <= 18:
         raise InputError(f"{name} is available for 8 to 18 fractional bits, not {fraction}")
     form = FORMS[name]
-    return fit(form.function, form.outside, fraction, form.reach, form.index, 2.0 ** -min(15, fraction - 1))
+    return fit(form.function, form.outside, fraction, form.reach, form.cells, 2.0 ** -min(15, fraction - 1))
 
 
 def sigmoid(party: Party, x: Replicated, width: int, fraction: int = 16, out_width: int = 64) -> Protocol[Replicated]:

@@ -97,6 +97,23 @@ def interpolate(function: Real, center: Fraction, radius: Fraction, degree: int)
     return coefficients
 
 
+def rounded(function: Real, center: Fraction, radius: Fraction, bits: Sequence[int]) -> list[int]:
+    """Integer coefficients of a polynomial in (x - center), coefficient j in units of 2^-bits[j].
+
+    Each is rounded before the lower ones are chosen, which so make up for most of its rounding.
+    """
+    found: dict[int, Fraction] = {}
+
+    def rest(x: Decimal) -> Decimal:
+        u = Fraction(x) - center
+        return function(x) - decimal(sum((c * u**j for j, c in found.items()), Fraction(0)))
+
+    for j in range(len(bits) - 1, -1, -1):
+        unit = Fraction(2) ** -bits[j]
+        found[j] = round(interpolate(rest, center, radius, j)[j] / unit) * unit
+    return [int(found[j] * Fraction(2) ** bits[j]) for j in range(len(bits))]
+
+
 def scaled(values: Sequence[Fraction | Decimal], bits: int) -> list[int]:
     """Each value times 2^bits, rounded to the nearest integer."""
     return [round(Fraction(value) * (1 << bits)) for value in values]

@@ -9,7 +9,7 @@ import numpy as np
 from trine import _core
 from trine.mpc import bits
 from trine.mpc.bits import GROUP, less_part, share_halves, table_rows, to_planes, words
-from trine.mpc.functions.planes import Injection, all_of, and_part, multiply_bits, reshare_bits, split
+from trine.mpc.functions.planes import Injection, all_of, and_part, input_bits, multiply_bits, reshare_bits, xor
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round, together
 
@@ -71,16 +71,17 @@ def find_run(party: Party, known: Ring, grid: Grid, injection: Injection) -> Pro
         here, change = _halves(both)
         while not borrowed:
             yield Round({}, {})
-        return _xor(here, (yield from multiply_bits(party, borrowed[0], change)))
+        return xor(here, (yield from multiply_bits(party, borrowed[0], change)))
 
     def cells() -> Protocol[Ring]:
         sent = np.empty((size + table, count), np.uint64)
         if party.index == 1:
             sent[:size] = _one_hot(to_planes(known, grid.low, grid.index))
             _core.compare_monomials(to_planes(known, grid.low + grid.index, grid.upper), sent[size:])
-        half = yield from split(party, sent)
+        halves = yield from input_bits(party, sent)
         part = None
-        if half is not None:
+        if party.index != 1:
+            half = halves.b if party.index == 0 else halves.a
             differences = _differences(half[:size], to_planes(known, grid.low, grid.index))
             part = np.concatenate([_runs(differences, grid), _equalities(party, half[size:], known, grid)])
         shared = yield from share_halves(party, part, pads)
@@ -144,7 +145,3 @@ def _equalities(party: Party, table: Ring, known: Ring, grid: Grid) -> Ring:
 def _halves(x: Replicated) -> tuple[Replicated, Replicated]:
     half = x.shape[0] // 2
     return x.map(lambda s: s[:half]), x.map(lambda s: s[half:])
-
-
-def _xor(x: Replicated, y: Replicated) -> Replicated:
-    return Replicated(x.a ^ y.a, x.b ^ y.b)

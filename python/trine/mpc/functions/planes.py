@@ -13,16 +13,31 @@ from trine.mpc.compare import SharedBit
 from trine.mpc.party import Party, Replicated, Ring, place
 from trine.mpc.rounds import Protocol, Round
 
-__all__ = ["Injection", "all_of", "and_part", "draw_injection", "multiply_bits", "open_bits", "reshare_bits", "split"]
+__all__ = [
+    "Injection",
+    "all_of",
+    "and_part",
+    "draw_injection",
+    "input_bits",
+    "multiply_bits",
+    "open_bits",
+    "reshare_bits",
+    "xor",
+]
 
 
 def and_part(x: Replicated, y: Replicated) -> Ring:
     """This party's part of x and y, bit by bit, not masked; shapes broadcast; local."""
     shape = np.broadcast_shapes(x.shape, y.shape)
-    operands = [np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b)]
+    xa, xb, ya, yb = (np.ascontiguousarray(np.broadcast_to(s, shape)) for s in (x.a, x.b, y.a, y.b))
     out = np.empty(shape, np.uint64)
-    _core.rss_and(*operands, out)
+    _core.rss_and(xa, xb, ya, yb, out)
     return out
+
+
+def xor(x: Replicated, y: Replicated) -> Replicated:
+    """x xor y, bit by bit; local."""
+    return Replicated(x.a ^ y.a, x.b ^ y.b)
 
 
 def reshare_bits(party: Party, part: Ring, zero: Ring | None = None) -> Protocol[Replicated]:
@@ -64,27 +79,25 @@ def open_bits(party: Party, part: Ring) -> Protocol[Ring]:
     return opened
 
 
-def split(party: Party, known: Ring) -> Protocol[Ring | None]:
-    """Party 1 splits bits that it knows between parties 0 and 2: 1 round, 1 bit each.
+def input_bits(party: Party, known: Ring) -> Protocol[Replicated]:
+    """Party 1 shares bits that it knows: 1 round, 1 bit each; party 2's come from key 2, which hides them from party 0.
 
-    Party 2's half comes from key 2, which hides the other from party 0.
+    Share 0 is zero, so that the shares of parties 0 and 2 that are not are two halves of the bits.
 
     Args:
         known: the planes, at party 1; an array of their shape elsewhere.
-
-    Returns:
-        the halves at parties 0 and 2; None at party 1.
     """
+    zeros = np.zeros_like(known)
     if party.index == 0:
         received = yield Round({}, {1: [known.nbytes]})
-        return received[1][0].view(np.uint64).reshape(known.shape)
-    half: Ring = party.common(2).uint64(known.shape)
+        return Replicated(zeros, received[1][0].view(np.uint64).reshape(known.shape))
+    pad: Ring = party.common(2).uint64(known.shape)
     if party.index == 2:
         yield Round({}, {})
-        return half
-    half ^= known
-    yield Round({0: [half.reshape(-1).view(np.uint8)]}, {})
-    return None
+        return Replicated(pad, zeros)
+    rest = known ^ pad
+    yield Round({0: [rest.reshape(-1).view(np.uint8)]}, {})
+    return Replicated(rest, pad)
 
 
 @dataclass(repr=False)

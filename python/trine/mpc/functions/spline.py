@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from trine import _core
 from trine.errors import InputError
 from trine.mpc import bits
-from trine.mpc.arithmetic import local_product, multiply
-from trine.mpc.functions.approximation import Real, decimal, interpolate
+from trine.mpc.arithmetic import multiply
+from trine.mpc.functions.approximation import Real, decimal, rounded
 from trine.mpc.functions.cells import Grid, find_run
+from trine.mpc.functions.linear import add_constant, combine, dot_part, ring_table, stack
 from trine.mpc.functions.planes import draw_injection
 from trine.mpc.masked import draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, place
@@ -63,7 +63,7 @@ class Spline:
     @property
     def degree(self) -> int:
         """Of the polynomials."""
-        return self.table.shape[1] - 1
+        return int(self.table.shape[1]) - 1
 
     def grid(self, width: int) -> Grid:
         """The grid for numbers of ``width`` signed bits, moved to begin at zero."""
@@ -86,10 +86,11 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     """
     degree = 3 if SCALE - 3 * fraction >= 6 else 2
     cells, low = 1 << index, fraction + reach + 1 - index
-    if SCALE < 2 * fraction + 6 or low < 1:
+    if 2 * fraction + 6 > SCALE or low < 1:
         raise InputError(f"this function is available for 4 to 24 fractional bits, not {fraction}")
     samples = min(SAMPLES, 1 << low)
     half = cells // 2
+    bits_of = [SCALE - j * fraction for j in range(degree + 1)]
 
     def inside(x: Decimal) -> Decimal:
         return function(x) - max(x, Decimal(0)) if outside.line else function(x)
@@ -100,7 +101,8 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
     def candidate(start: int, stop: int) -> tuple[list[int], float]:
         """Coefficients for cells [start, stop), and their largest error at the samples."""
         center, radius = (start + stop - 2 * half) << low >> 1, (stop - start) << low >> 1
-        local = _rounded(inside, center, radius, fraction, degree)
+        unit = 1 << fraction
+        local = rounded(inside, Fraction(center, unit), Fraction(radius, unit), bits_of)
         here = slice(start * samples, stop * samples + 1)
         u = np.arange(-radius, radius + 1, (1 << low) // samples).astype(np.float64)
         return _expand(local, center), float(np.abs(np.ldexp(_horner(local, u), -SCALE) - values[here]).max())
@@ -122,29 +124,9 @@ def fit(function: Real, outside: Outside, fraction: int, reach: int, index: int,
         runs.append((start, stop))
         rows.append(row)
         start = stop
-    table = np.array([[c % (1 << 64) for c in row] for row in rows], np.uint64)
+    table = ring_table(rows)
     table[:, 0] -= np.uint64(outside.above << SCALE)
     return Spline(fraction, reach, index, tuple(runs), table, outside)
-
-
-def _rounded(function: Real, center: int, radius: int, fraction: int, degree: int) -> list[int]:
-    """Integer coefficients of a polynomial in (x - center) units; the lower ones make up for rounding the higher."""
-    middle, half = Fraction(center, 1 << fraction), Fraction(radius, 1 << fraction)
-    found: dict[int, int] = {}
-    for j in range(degree, -1, -1):
-        real = interpolate(_less(function, middle, found, fraction), middle, half, j)
-        found[j] = round(real[j] * Fraction(2) ** (SCALE - j * fraction))
-    return [found[j] for j in range(degree + 1)]
-
-
-def _less(function: Real, middle: Fraction, taken: dict[int, int], fraction: int) -> Real:
-    """The function less the terms of a polynomial that have been decided on."""
-
-    def rest(x: Decimal) -> Decimal:
-        u = (Fraction(x) - middle) * (1 << fraction)
-        return function(x) - decimal(sum((c * u**j for j, c in taken.items()), Fraction(0)) / (1 << SCALE))
-
-    return rest
 
 
 def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width: int = 64) -> Protocol[Replicated]:
@@ -180,18 +162,16 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
         found = [x, square]
         if spline.degree == 3:
             found.append((yield from multiply(party, square, x)))
-        return Replicated(np.stack([p.a for p in found]), np.stack([p.b for p in found]))
+        return stack(found)
 
     def online() -> Protocol[Replicated]:
         at, power = yield from together(indicators(), powers())
         outside = spline.outside
-        left = np.zeros((1, spline.degree + 1), np.uint64)
-        left[0, 0] = ((outside.below - outside.above) << SCALE) % (1 << 64)
-        coefficients = _combine(np.concatenate([spline.table, left]), at)
-        part = local_product(coefficients.map(lambda s: s[1:]), power).sum(axis=0, dtype=np.uint64)
+        left = ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree]])
+        coefficients = combine(np.concatenate([spline.table, left]), at)
+        part = dot_part(coefficients.map(lambda s: s[1:]), power)
         part += coefficients.a[0]
-        if party.index == 0:
-            part += np.uint64(outside.above << SCALE)
+        add_constant(party, part, outside.above << SCALE)
         value = truncate(party, part, SCALE - spline.fraction, SCALE + 2, out_width)
         if not outside.line:
             return (yield from value)
@@ -199,25 +179,15 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
         right = place(party, 0, np.ones(n, np.uint64), (n,))
         right = right - at.map(lambda s: s[negative].sum(axis=0, dtype=np.uint64))
         inner, line = yield from together(value, multiply(party, right, x, out_width))
-        return inner + line
+        total: Replicated = inner + line
+        return total
 
     def dealing() -> Protocol[None]:
         yield from together(inside.deal(party), below.deal(party))
 
+    result: Replicated
     _, result = yield from together(dealing(), online())
     return result.map(lambda s: s.reshape(shape))
-
-
-def _combine(table: Ring, numbers: Replicated) -> Replicated:
-    """Linear combinations of shared numbers (k, n) by a public table (k, m): (m, n); local."""
-    left = np.ascontiguousarray(table.T)
-
-    def apply(share: Ring) -> Ring:
-        out = np.empty((len(left), share.shape[1]), np.uint64)
-        _core.z2k_matmul(left, np.ascontiguousarray(share), out)
-        return out
-
-    return numbers.map(apply)
 
 
 def _horner(coefficients: list[int], u: np.ndarray) -> np.ndarray:

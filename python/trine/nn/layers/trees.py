@@ -98,7 +98,7 @@ class Trees(Layer):
         shapes, depth = self.shapes, self.shapes.depth
         size = (1 << depth) - 1
         features, thresholds = np.zeros((2, shapes.trees, size))
-        tree = np.cumsum(shapes.node_edges < 0) - 1  # of each node
+        tree = shapes.node_trees
         # Places: the tests of a complete tree numbered by level, 1 for the root, 2 i and 2 i + 1 below i.
         places = np.ones(shapes.nodes, np.intp)
         for node, edge in enumerate(shapes.node_edges):  # in preorder, parents first
