@@ -20,7 +20,7 @@ from trine.ring.fixed import real_array
 __all__ = ["from_sklearn"]
 
 # What every input is brought to, in size: products want weights and inputs of like sizes, comparisons fine steps.
-PRODUCT_SIZE, TEST_SIZE = 4.0, 1024.0
+PRODUCT_SIZE, TEST_SIZE = 4.0, 16384.0
 PROBES = 32
 ALIKE = 1e-6  # of what is compared, relative to the largest
 APART = 1e-6  # scores that are closer than this may be taken for equal
@@ -57,7 +57,7 @@ def from_sklearn(
         input_range: (least, greatest) of what inputs can be: two numbers, or two arrays with a number for each feature.
             It is public, and a client's input outside of it is refused: choose it by what the features can be, not by
             what they were in your data, or widen the data's. Each feature is encoded with a precision of about
-            2^-18 of its range (2^-27 where trees test it). Where features differ in scale, give arrays.
+            2^-18 of its range (2^-31 where trees test it). Where features differ in scale, give arrays.
         output: see above.
         complete_trees: whether to complete all trees to those of one depth (which doubles their size with each level);
             None leaves it to their depth.

@@ -23,7 +23,7 @@ class InputRanges(Layer):
     Attributes:
         low: the least that each value can be, float64[inputs]; public.
         high: the greatest, likewise.
-        size: public, from 1 to 1024.
+        size: public, from 1 to 16384.
         single: whether the values are rounded to float32 first, as scikit-learn's trees do.
 
     Raises:
@@ -43,9 +43,9 @@ class InputRanges(Layer):
         super().__post_init__()
         self._set_array("low", inputs=None)
         self._set_array("high", inputs=len(self.low))
-        self._set("size", number(self.label, "size", self.size, 1024.0))
+        self._set("size", number(self.label, "size", self.size, 16384.0))
         if self.size < 1.0:
-            raise InputError(f"{self.label}: size must be from 1 to 1024, got {self.size}")
+            raise InputError(f"{self.label}: size must be from 1 to 16384, got {self.size}")
         if not (self.low <= self.high).all():
             raise InputError(f"{self.label}: low must be at most high, for every value")
 
