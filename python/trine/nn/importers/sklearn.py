@@ -19,8 +19,9 @@ from trine.ring.fixed import real_array
 
 __all__ = ["from_sklearn"]
 
-# What every input is brought to, in size: products want weights and inputs of like sizes, comparisons fine steps.
-PRODUCT_SIZE, TEST_SIZE = 4.0, 16384.0
+# What every input is brought to, in size: products want weights and inputs of like sizes, comparisons fine steps, and
+# products whose results are compared something in between.
+PRODUCT_SIZE, MIXED_SIZE, TEST_SIZE = 4.0, 64.0, 16384.0
 PROBES = 32
 ALIKE = 1e-6  # of what is compared, relative to the largest
 APART = 1e-6  # scores that are closer than this may be taken for equal
@@ -73,9 +74,11 @@ def from_sklearn(
     low, high = _ranges(input_range, estimator.n_features_in_)
     try:
         model, chosen = _built(estimator, InputRanges(low, high, PRODUCT_SIZE), output, complete_trees)
-        if isinstance(model.layers[1], Trees):
-            single = not type(list(steps_of(estimator, ""))[-1][0]).__name__.startswith("Hist")
-            ranges = InputRanges(low, high, TEST_SIZE, single)
+        if any(isinstance(layer, Trees) for layer in model.layers):
+            ranges = InputRanges(low, high, MIXED_SIZE)
+            if isinstance(model.layers[1], Trees):
+                *_, (last, _) = steps_of(estimator, "")
+                ranges = InputRanges(low, high, TEST_SIZE, not type(last).__name__.startswith("Hist"))
             model, chosen = _built(estimator, ranges, output, complete_trees)
     except UnsupportedModelError as error:
         known = ", ".join([*ESTIMATORS, *TRANSFORMERS, "Pipeline", "GridSearchCV and its like"])
@@ -148,7 +151,9 @@ def _compare(model: Model, chosen: str, estimator: Any, low: Array, high: Array)
     if expected is None:
         return
     answers, expected = model.predict(probes), np.asarray(expected, np.float64).reshape(PROBES, -1)
-    sure = np.isfinite(expected).all(axis=1)  # sums of sigmoids can be zero
+    sure = np.isfinite(expected).all(axis=1)
+    if chosen == "probabilities":  # where all of a row's sigmoids underflow, scikit-learn makes them equal
+        sure &= (expected != expected[:, :1]).any(axis=1)
     if chosen == "label" and isinstance(model.layers[-1], ArgMax):
         scores = np.sort(model.values(probes)[-2], axis=1)
         sure &= scores[:, -1] - scores[:, -2] > APART * np.abs(scores).max(initial=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from trine.nn.model import Node
 __all__ = ["Chain", "LinearMap"]
 
 COMPLETE_DEPTH = 5  # trees of so many levels are completed unless the caller says otherwise
+MIXED_BITS = 14  # thresholds of what a product gives are stretched to so many bits before the point
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,12 @@ class Chain:
         elif columns is not None and (columns[1] > 0).all():
             thresholds = (trees.thresholds - self.map.shift[features]) / columns[1][features]
             features = columns[0][features]
-        else:
-            self.settle("mixed features")
-            thresholds = trees.thresholds
+        else:  # stretched by a power of two, so that what is tested has finer steps than a product's weights
+            largest = max(float(np.abs(trees.thresholds).max()), 1.0)
+            stretch = 2.0 ** max(0, MIXED_BITS - math.ceil(math.log2(largest)))
+            self.change(self.map.scaled(stretch, 0.0))
+            self.settle(f"what {trees.name or 'trees'} test")
+            thresholds = trees.thresholds * stretch
         folded = Trees(features.astype(np.float64), thresholds, trees.values, trees.depths, trees.bias, name=trees.name)
         shapes = folded.shapes
         complete = shapes.depth <= COMPLETE_DEPTH if self.complete is None else self.complete
