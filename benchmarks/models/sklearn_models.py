@@ -202,7 +202,7 @@ def answers_of(estimator: Any, output: str | None, x: np.ndarray) -> np.ndarray:
     return np.asarray(found, np.float64).reshape(len(x), -1)
 
 
-def ties(model: Model, x: np.ndarray, clear: np.ndarray) -> np.ndarray:
+def ties(model: Model, x: np.ndarray, clear: np.ndarray, classes: bool) -> np.ndarray:
     """Inputs that come so close to a threshold on their way, or whose classes are so close, that rounding decides."""
     found = np.zeros(len(x), bool)
     values = model.values(x)
@@ -210,7 +210,7 @@ def ties(model: Model, x: np.ndarray, clear: np.ndarray) -> np.ndarray:
         if isinstance(layer, Trees):
             found |= close_tests(layer, value)
     scores = values[-2] if isinstance(model.layers[-1], ArgMax) else clear
-    if scores.shape[1] > 1:
+    if classes and scores.shape[1] > 1:
         ordered = np.sort(scores, axis=1)
         found |= ordered[:, -1] - ordered[:, -2] <= CLOSE * np.abs(scores).max()
     return found
@@ -237,12 +237,12 @@ def measure(name: str, case: Case) -> dict[str, Any]:
     singles = [private(x[i : i + 1])[1] for i in range(SINGLE_QUERIES)]
     answers, spent = private(x)
     clear = answers_of(estimator, case.output or ("label" if "KMeans" in name else None), x)
-    tied = ties(model, x, clear)
     cost = private.plan.cost(1)
     classifies, regresses = hasattr(estimator, "classes_"), case.data == "diabetes"
     labels = [named(values, clear.shape[1]) for values in (clear, answers)]
     scale = np.maximum(np.abs(clear), 1e-9) if regresses else max(np.abs(clear).max(), 1.0)
     names_classes = classifies or "KMeans" in name
+    tied = ties(model, x, clear, names_classes)
     quality = [None, None]
     if classifies:
         quality = [float((label == y).mean()) for label in labels]

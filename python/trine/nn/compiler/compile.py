@@ -100,7 +100,7 @@ def compile(model: Model, fraction: int = 16) -> CompiledModel:
             raise UnsupportedModelError(f"{label}: there is no private form of this layer")
         builder.sole = all(takers[value] == 1 for value in node.inputs)
         value = lowering(builder, label, node.layer, *(values[i] for i in node.inputs))
-        if model.ranges:
+        if model.ranges and not isinstance(node.layer, InputRanges):  # clients are held to the declared ranges
             value = value.within(*model.ranges[index + 1])
         value.width(label)
         values.append(value)

@@ -1,6 +1,6 @@
 """The steps that a private model is made of."""
 
-from trine.nn.steps.base import Form, Step, Tensor, Value, additive_part
+from trine.nn.steps.base import Form, LocalStep, OpeningStep, Step, Tensor, Value, additive_part
 from trine.nn.steps.functions import FunctionStep, RsqrtStep, SoftmaxStep
 from trine.nn.steps.linear import Conv2DStep, DenseStep, MatMulStep, MultiplyStep, ScaleStep
 from trine.nn.steps.local import (
@@ -57,9 +57,11 @@ __all__ = [
     "Form",
     "FunctionStep",
     "LeavesStep",
+    "LocalStep",
     "MatMulStep",
     "MaxPoolStep",
     "MultiplyStep",
+    "OpeningStep",
     "PadStep",
     "PermuteStep",
     "PoolStep",
