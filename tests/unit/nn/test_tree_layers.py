@@ -49,7 +49,7 @@ def test_trees_are_followed_to_their_leaves(seed, tests):
     layer = layer_of(trees, bias=np.array([1.0, -1.0]))
     x = rng.normal(size=(20, 4))
     x[:, 0] = trees[0][1]  # on a threshold
-    expected = [np.sum([followed(tree, row) for tree in trees], axis=0) + [1, -1] for row in x]
+    expected = [np.sum([[1, -1], *(followed(tree, row) for tree in trees)], axis=0) for row in x]
     assert np.allclose(layer.forward(x), expected, rtol=0, atol=1e-12)
     if layer.shapes.depth <= 8:
         complete = layer.completed()

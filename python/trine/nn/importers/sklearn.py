@@ -12,7 +12,7 @@ from trine.errors import InputError, MissingExtraError, ShapeError, UnsupportedM
 from trine.nn.importers.sklearn_chain import Chain
 from trine.nn.importers.sklearn_estimators import ESTIMATORS, OUTPUTS
 from trine.nn.importers.sklearn_steps import is_of, look_up, steps_of
-from trine.nn.importers.sklearn_transformers import TRANSFORMERS, apply
+from trine.nn.importers.sklearn_transformers import TRANSFORMERS
 from trine.nn.layers import ArgMax, Array, InputRanges, Trees
 from trine.nn.model import Model
 from trine.ring.fixed import real_array
@@ -92,12 +92,12 @@ def _built(estimator: Any, ranges: InputRanges, output: str | None, complete: bo
     chain = Chain(ranges, complete)
     *before, (last, place) = steps_of(estimator, "")
     for step, where in before:
-        apply(chain, step, where)
+        look_up(TRANSFORMERS, step, where)(chain, step, where)
     kind = type(last).__name__
     if kind in TRANSFORMERS and is_of(last, TRANSFORMERS[kind][0]):
         if output is not None:
             raise UnsupportedModelError(f"{place}: output={output!r}; it only transforms")
-        apply(chain, last, place)
+        TRANSFORMERS[kind][1](chain, last, place)
         chain.settle(place)
         chosen = "transformed"
     else:

@@ -57,6 +57,7 @@ def look_up(table: dict[str, tuple[str, Any]], estimator: object, place: str) ->
     if kind in table and is_of(estimator, table[kind][0]):
         return table[kind][1]
     hint = HINTS.get(kind)
-    if kind in table:
-        hint = f"it is of {type(estimator).__module__}, not scikit-learn's own"
+    bases = [base.__name__ for base in type(estimator).__mro__[1:] if base.__name__ in table]
+    if bases:
+        hint = f"a subclass of {bases[0]}, which may compute something else"
     raise UnsupportedModelError(f"{place} is not supported{f': {hint}' if hint else ''}")

@@ -12,7 +12,7 @@ from trine.nn.importers.sklearn_chain import Chain, LinearMap
 from trine.nn.importers.sklearn_steps import look_up, steps_of
 from trine.nn.layers import Clip
 
-__all__ = ["TRANSFORMERS", "apply"]
+__all__ = ["TRANSFORMERS"]
 
 
 def standard(chain: Chain, scaler: Any, place: str) -> None:
@@ -63,7 +63,7 @@ def columns(chain: Chain, transformer: Any, place: str) -> None:
             continue
         places = _places(chosen, names, transformer.n_features_in_)
         chain.change(LinearMap(whole.weights[:, places], whole.shift[places]))
-        apply(chain, part, f"{place}, {name!r}")
+        _apply(chain, part, f"{place}, {name!r}")
         if len(chain.nodes) != nodes:
             raise UnsupportedModelError(f"{place}, {name!r}: clip=True within a ColumnTransformer")
         weight = (transformer.transformer_weights or {}).get(name, 1.0)
@@ -79,7 +79,7 @@ def function(chain: Chain, transformer: Any, place: str) -> None:
         raise UnsupportedModelError(f"{place}: a FunctionTransformer with a function")
 
 
-def apply(chain: Chain, transformer: Any, place: str) -> None:
+def _apply(chain: Chain, transformer: Any, place: str) -> None:
     """One transformer, or a pipeline of them.
 
     Raises:
