@@ -15,6 +15,7 @@ from trine.mpc import deal, functions
 from trine.mpc.arithmetic import multiply
 from trine.mpc.compare import nonnegative, rectify, relu
 from trine.mpc.share import accept, input_from, reveal
+from trine.mpc.trees import TreeShapes, reached_leaves
 from trine.mpc.truncation import truncate
 
 SIGNIFICANCE = 1e-6
@@ -28,6 +29,7 @@ INPUTS = {
     "smallest": np.full(N, -(1 << 40)),
     "alternating": np.where(np.arange(N) % 2, (1 << 39), -(1 << 39)),
 }
+CHAIN = TreeShapes((1, 2, 3, 4, 4))
 PROTOCOLS = {
     "input": lambda three, x: three.session.call(input_from, 0, x.view(np.uint64), x.shape),
     "reveal": lambda three, x: three.session.call(reveal, three.share(x)),
@@ -47,6 +49,9 @@ PROTOCOLS = {
     "divide": lambda three, x: three.session.call(functions.divide, three.share(x), three.share(x), 42, 42),
     "softmax": lambda three, x: three.session.call(functions.softmax, three.share(x.reshape(-1, 4)), 42),
     "topk": lambda three, x: three.session.call(functions.topk, three.share(x.reshape(-1, 4)), 2, 42),
+    "reached leaves": lambda three, x: three.session.call(
+        reached_leaves, three.session.each(lambda p, s: s.a, three.share(x.reshape(-1, 4))), CHAIN, 42, 42
+    ),
 }
 
 
@@ -66,7 +71,9 @@ def test_every_message_is_uniform(new_three, protocol, secret):
 
 
 @pytest.mark.parametrize("secret", ["zeros", "largest"])
-@pytest.mark.parametrize("protocol", ["multiply", "truncate", "truncate additive", "relu", "rectify", "sigmoid", "exp"])
+@pytest.mark.parametrize(
+    "protocol", ["multiply", "truncate", "truncate additive", "relu", "rectify", "sigmoid", "exp", "reached leaves"]
+)
 def test_messages_of_one_party_are_pairwise_independent(new_three, protocol, secret):
     three = new_three(12)
     PROTOCOLS[protocol](three, INPUTS[secret])

@@ -1,6 +1,7 @@
 """Models: what they compute, in the clear and in three parties' hands."""
 
 from trine.nn.compiler import CompiledModel, calibrate, compile
+from trine.nn.importers.sklearn import from_sklearn
 from trine.nn.infer import infer
 from trine.nn.keras import from_keras
 from trine.nn.layers import (
@@ -8,12 +9,14 @@ from trine.nn.layers import (
     GELU,
     Add,
     Affine,
+    ArgMax,
     AvgPool2D,
     Clip,
     Concatenate,
     Conv2D,
     Dense,
     Flatten,
+    InputRanges,
     LayerNorm,
     LeakyReLU,
     LogSoftmax,
@@ -32,6 +35,7 @@ from trine.nn.layers import (
     Softmax,
     Softplus,
     Tanh,
+    Trees,
     batch_norm,
 )
 from trine.nn.model import Model, Node, Sequential
@@ -42,6 +46,7 @@ __all__ = [
     "GELU",
     "Add",
     "Affine",
+    "ArgMax",
     "AvgPool2D",
     "Clip",
     "CompiledModel",
@@ -49,6 +54,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Flatten",
+    "InputRanges",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
@@ -71,9 +77,11 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Trees",
     "batch_norm",
     "calibrate",
     "compile",
     "from_keras",
+    "from_sklearn",
     "infer",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine.errors import InputError, RangeError, ShapeError, UnsupportedModelError
-from trine.nn.layers import LAYERS, Array, Layer, OneHot, Shape
+from trine.nn.layers import LAYERS, Array, InputRanges, Layer, OneHot, Shape
 from trine.ring.fixed import real_array
 
 __all__ = ["Model", "Node", "Range", "Sequential"]
@@ -216,7 +216,7 @@ def _check(index: int, node: Node) -> None:
         raise InputError(f"layer {index}, {layer.label}: takes {expected} inputs, got {len(node.inputs)}")
     if not all(type(value) is int and 0 <= value <= index for value in node.inputs):
         raise InputError(f"layer {index}, {layer.label}: takes values {node.inputs}, of which 0 to {index} are there")
-    if isinstance(layer, OneHot) and index:
+    if isinstance(layer, OneHot | InputRanges) and index:
         raise UnsupportedModelError(f"layer {index}, {layer.label}: can only be the first layer")
 
 

@@ -16,15 +16,18 @@ from trine.nn.steps.local import (
     SumStep,
 )
 from trine.nn.steps.opening import MaxPoolStep, RectifyStep, ReLUStep, TruncateStep
+from trine.nn.steps.trees import ArgMaxStep, LeavesStep
 
 # By the name that a plan's JSON has for it.
 STEPS: dict[str, type[Step]] = {
     "add": AddStep,
+    "argmax": ArgMaxStep,
     "concatenate": ConcatenateStep,
     "conv2d": Conv2DStep,
     "dense": DenseStep,
     "factor": FactorStep,
     "function": FunctionStep,
+    "leaves": LeavesStep,
     "matmul": MatMulStep,
     "maxpool": MaxPoolStep,
     "multiply": MultiplyStep,
@@ -46,12 +49,14 @@ STEPS: dict[str, type[Step]] = {
 __all__ = [
     "STEPS",
     "AddStep",
+    "ArgMaxStep",
     "ConcatenateStep",
     "Conv2DStep",
     "DenseStep",
     "FactorStep",
     "Form",
     "FunctionStep",
+    "LeavesStep",
     "LocalStep",
     "MatMulStep",
     "MaxPoolStep",
