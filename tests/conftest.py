@@ -1,6 +1,7 @@
 """Three parties in one process with fixed keys, and shares of given integers."""
 
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,16 @@ def three() -> Ideal:
 def new_three() -> type[Ideal]:
     """Makes three parties from a seed."""
     return Ideal
+
+
+@pytest.fixture
+def free_ports() -> list[int]:
+    """Three ports of this machine that nobody listens on."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -241,6 +242,29 @@ def test_a_model_that_was_shared_anew(serve, cluster, small):
     with pytest.raises(UnknownModelError, match="shared anew: connect again"):
         client.query(np.zeros(4))
     service.stop()
+
+
+def test_a_client_sees_whether_there_are_requests_left(serve, cluster, small):
+    client = serve(small, num_requests=2)
+    client.query(np.zeros(4))
+    status = client.status()
+    assert (status.serving, status.num_requests, status.admitted) == (True, 2, 1)
+    cluster.service().stop()
+    with pytest.raises(UnknownModelError):
+        client.status()
+
+
+def test_a_model_that_is_stopped_while_randomness_is_made_for_it(serve, cluster, small, slow):
+    """In an idle moment after serving began; the next model's queries must not wait for what will never be made."""
+    client = serve(small, "kept")
+    for moment in range(25):
+        service = cluster.share(slow, "stopped")
+        service.serve(block=False)
+        time.sleep(moment / 1000)
+        service.stop()
+        start = time.perf_counter()
+        client.query(np.zeros(4))
+        assert time.perf_counter() - start < 5.0
 
 
 def test_another_owner_process_takes_over(cluster, small):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ["errors", "_core", "ring", "net", "dp", "mpc", "nn", "cluster", "fed", "fhe", "audit", "demo", "bench", "cli"]
+ROOMS = ["errors", "_core", "ring", "net", "dp", "mpc", "nn", "cluster", "syft", "fed", "fhe", "audit"]
+ROOMS += ["demo", "bench", "cli"]
 BELOW = {
     "errors": set(),
     "_version": set(),
@@ -17,6 +18,7 @@ BELOW = {
     "mpc": {"errors", "_core", "ring", "net"},
     "nn": {"errors", "_core", "ring", "net", "mpc"},
     "cluster": {"errors", "_core", "ring", "net", "mpc", "nn"},
+    "syft": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster"},
     "demo": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster"},
     "bench": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster", "demo"},
     "cli": {"errors", "_core", "ring", "net", "mpc", "nn", "cluster", "demo", "bench"},

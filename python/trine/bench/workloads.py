@@ -14,7 +14,7 @@ from trine.bench.mode import Mode
 from trine.bench.parties import Parties
 from trine.cluster import Cluster, connect
 from trine.demo.data import load_digits, load_seed_cnn
-from trine.nn import Sequential
+from trine.nn import Model
 
 __all__ = ["Answer", "Ours", "Service"]
 
@@ -39,7 +39,7 @@ class Answer:
 class Service:
     """Three parties of a local cluster that serve a model, and a client of theirs; use it as a context."""
 
-    def __init__(self, model: Sequential) -> None:
+    def __init__(self, model: Model) -> None:
         with contextlib.ExitStack() as stack:
             self._cluster = stack.enter_context(Cluster.local())
             self._cluster.share(model).serve(block=False)

@@ -141,6 +141,17 @@ class Client:
             client_bytes=sum(map(len, payloads)) + sum(len(answer.body) for answer in answers),
         )
 
+    def status(self) -> ModelStatus:
+        """Whether the model is being served, and how many requests are left.
+
+        Raises:
+            UnknownModelError: it has been stopped.
+            NetworkError: party 0, which lets queries in, cannot be reached.
+        """
+        with self._lock:
+            answer = self._parties.call(0, "GET", f"/v1/models/{self.model}?share={self._share}")
+        return ModelStatus.from_json(answer.json())
+
     def close(self) -> None:
         """Close the connections to the parties."""
         self._parties.close()

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trine.cluster.config import ClusterFile, listen
+from trine.cluster.rendezvous import publish, withdraw
 from trine.errors import ClusterError, InputError
 from trine.net import PARTIES
 from trine.net.certificates import CLIENT, OWNER, Authority, party_role
@@ -37,7 +38,7 @@ class LocalParties:
 
     Each is bound to this process by a connection whose end it takes as its own, so none is left even if this process is
     killed. The certificates are made on the spot, in a new directory that goes with the parties; the authority's key is
-    never written.
+    never written. If the ports were given, clients of the same user find their file by them.
 
     Args:
         ports: where owners and clients reach the parties on localhost; free ones if not given.
@@ -60,13 +61,17 @@ class LocalParties:
             self.directory = Path(tempfile.mkdtemp(prefix="trine-"))
             lifelines: list[socket.socket] = []
             running: list[subprocess.Popen[bytes]] = []
+            published: list[Path] = []
             # Runs at stop(), when this object is collected, or when this process exits; once.
-            self._stop = weakref.finalize(self, _end, os.getpid(), self.directory, running, lifelines)
+            self._stop = weakref.finalize(self, _end, os.getpid(), self.directory, running, lifelines, published)
             try:
                 self._enroll(mesh, api, timeout)
                 for party in range(PARTIES):
                     self._start(party, mesh[party], api[party], running, lifelines)
                 _wait_until_ready(self.directory, lifelines)
+                if ports is not None:
+                    link = publish([s.getsockname()[1] for s in api], self.file(CLIENT))
+                    published += [link] if link else []
             except BaseException:
                 self._stop()
                 raise
@@ -142,11 +147,17 @@ def _log_tail(directory: Path, party: int) -> str:
 
 
 def _end(
-    starter: int, directory: Path, running: Sequence[subprocess.Popen[bytes]], lifelines: Sequence[socket.socket]
+    starter: int,
+    directory: Path,
+    running: Sequence[subprocess.Popen[bytes]],
+    lifelines: Sequence[socket.socket],
+    published: Sequence[Path],
 ) -> None:
     if os.getpid() != starter:
         # A forked copy of the process that started the parties is not to end them.
         return
+    for link in published:
+        withdraw(link, directory / CLIENT / FILE_NAME)
     for process in running:
         process.terminate()
     deadline = time.monotonic() + STOP_SECONDS

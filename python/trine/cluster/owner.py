@@ -18,7 +18,7 @@ from trine.errors import InputError, NetworkError, TrineError, UnknownModelError
 from trine.mpc import deal
 from trine.net import PARTIES
 from trine.net.certificates import CLIENT, OWNER
-from trine.nn import Sequential, from_keras
+from trine.nn import Model, from_keras
 from trine.nn.compiler import compile
 
 __all__ = ["Cluster", "LocalCluster", "Service"]
@@ -68,11 +68,11 @@ class Cluster:
         cluster.health()
         return cluster
 
-    def share(self, model: Sequential | str | os.PathLike[str] | object, name: str = "model") -> Service:
+    def share(self, model: Model | str | os.PathLike[str] | object, name: str = "model") -> Service:
         """Split a model's weights among the parties; none of them can tell anything from its part.
 
         Args:
-            model: a :class:`trine.nn.Sequential`, or what :func:`trine.nn.from_keras` takes: a Keras model, or the path
+            model: a :class:`trine.nn.Model`, or what :func:`trine.nn.from_keras` takes: a Keras model, or the path
                 of a saved one.
             name: what clients call it.
 
@@ -81,7 +81,7 @@ class Cluster:
             NetworkError: a party cannot be reached.
         """
         check_model_name(name)
-        compiled = compile(model if isinstance(model, Sequential) else from_keras(model))
+        compiled = compile(model if isinstance(model, Model) else from_keras(model))
         plan = compiled.plan.to_json()
         service = Service(self._parties, name, new_identifier())
         bodies = [pack_model(plan, payload) for payload in deal(compiled.tensors)]

@@ -21,7 +21,15 @@ from trine.cluster.messages import Abort, Hold, Message, Prepare, Query, Refuse,
 from trine.cluster.models import Models, SharedModel
 from trine.cluster.preparation import Preparation
 from trine.cluster.wire import PartyCost
-from trine.errors import BusyError, InputError, PartyLostError, PartyTimeoutError, ProtocolError, TrineError
+from trine.errors import (
+    BusyError,
+    InputError,
+    PartyLostError,
+    PartyTimeoutError,
+    ProtocolError,
+    TrineError,
+    UnknownModelError,
+)
 from trine.mpc import PartySession, Replicated
 from trine.net import PARTIES
 from trine.net.mesh import Mesh
@@ -175,7 +183,10 @@ class Scheduler:
     def stop(self, model: SharedModel) -> None:
         """Forget a model, its shares and what has been prepared for it."""
         self._models.remove(model.name, model.share)
+        stopped = UnknownModelError(f"the model {model.name!r} has been stopped")
         for number in model.stock.drain():
+            # It may still be in the making, which would wait for messages that a closed session throws away.
+            self._mesh.fail_session(number, stopped)
             self._mesh.close_session(number)
 
     # -- party 0: which query, and in which order --------------------------------------------------------------------

@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from trine.nn.model import Sequential
+from trine.nn.model import Model
 
 __all__ = ["load_digits", "load_seed_cnn"]
 
@@ -29,11 +29,11 @@ def load_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         return arrays["images"][..., np.newaxis] / 255.0, arrays["labels"].astype(np.int64)
 
 
-def load_seed_cnn() -> Sequential:
+def load_seed_cnn() -> Model:
     """The classifier that ``examples/train_seed_cnn.py`` trains: (28, 28, 1) in 0..1 to ten logits.
 
     >>> load_seed_cnn().predict(load_digits()[0][:3]).argmax(axis=1)
     array([7, 2, 1])
     """
     with resources.as_file(resources.files("trine.demo").joinpath("seed_cnn.npz")) as path:
-        return Sequential.load(path)
+        return Model.load(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from trine import _core
@@ -56,50 +58,100 @@ def pack_operand(y: Replicated) -> PackedOperand:
 
 
 def local_matmul(x: Replicated, y: Replicated | PackedOperand) -> Ring:
-    """This party's additive part of the matrix product (M, K) @ (K, N), as one product of depth 2K; local."""
-    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[1] != y.shape[0]:
+    """This party's additive part of the matrix product (M, K) @ (K, N), as one product of depth 2K; local.
+
+    Axes before the last two are those of a batch of products: (..., M, K) @ (..., K, N), the same for both.
+    """
+    if len(x.shape) < 2 or len(x.shape) != len(y.shape) or x.shape[:-2] != y.shape[:-2] or x.shape[-1] != y.shape[-2]:
         raise ShapeError(f"cannot multiply matrices of shapes {x.shape} and {y.shape}")
     xa, xb = np.ascontiguousarray(x.a), np.ascontiguousarray(x.b)
-    out = np.empty((x.shape[0], y.shape[1]), np.uint64)
+    out = np.empty((*x.shape[:-1], y.shape[-1]), np.uint64)
     if isinstance(y, PackedOperand):
         _core.rss_matmul_packed(xa, xb, y, out)
-    else:
-        _core.rss_matmul(xa, xb, np.ascontiguousarray(y.a), np.ascontiguousarray(y.b), out)
+        return out
+    ya, yb = np.ascontiguousarray(y.a), np.ascontiguousarray(y.b)
+    for index in np.ndindex(x.shape[:-2]):
+        _core.rss_matmul(xa[index], xb[index], ya[index], yb[index], out[index])
     return out
 
 
-def conv2d_shape(x: tuple[int, ...], w: tuple[int, ...], stride: Pair, padding: Padding) -> tuple[int, int, int, int]:
-    """Shape (N, OH, OW, O) of the convolution of (N, H, W, C) with (KH, KW, C, O).
+def conv2d_shape(
+    x: tuple[int, ...],
+    w: tuple[int, ...],
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> tuple[int, int, int, int]:
+    """Shape (N, OH, OW, O) of the convolution of (N, H, W, C) with (KH, KW, C / groups, O).
 
     Raises:
         ShapeError: the shapes do not fit together.
     """
     top, bottom, left, right = padding
-    if len(x) != 4 or len(w) != 4 or x[3] != w[2]:
-        raise ShapeError(f"cannot convolve shape {x} (N, H, W, C) with {w} (KH, KW, C, O)")
-    height, width = x[1] + top + bottom - w[0], x[2] + left + right - w[1]
-    if height < 0 or width < 0 or min(stride) < 1 or min(padding) < 0:
+    if len(x) != 4 or len(w) != 4 or groups < 1 or x[3] != w[2] * groups or w[3] % groups or min(w) < 1:
+        raise ShapeError(f"cannot convolve shape {x} (N, H, W, C) with {w} (KH, KW, C / groups, O), {groups} groups")
+    spans = ((w[0] - 1) * dilation[0], (w[1] - 1) * dilation[1])
+    height, width = x[1] + top + bottom - 1 - spans[0], x[2] + left + right - 1 - spans[1]
+    if height < 0 or width < 0 or min(stride) < 1 or min(padding) < 0 or min(dilation) < 1:
         raise ShapeError(f"a kernel of {w[:2]} does not fit an image of {x[1:3]} with padding {padding}")
     return x[0], height // stride[0] + 1, width // stride[1] + 1, w[3]
 
 
 def local_conv2d(
-    x: Replicated, w: Replicated | PackedOperand, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)
+    x: Replicated,
+    w: Replicated | PackedOperand,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
 ) -> Ring:
     """This party's additive part of a two-dimensional convolution (cross-correlation, as in every ML library); local.
 
     Args:
         x: images (N, H, W, C).
-        w: kernels (KH, KW, C, O), packed or not.
+        w: kernels (KH, KW, C / groups, O); packed, or not, which dilation and groups need.
         padding: zeros added at the top, bottom, left, right.
+        dilation: distance of neighbours in the kernel.
+        groups: outputs g O / groups ... take channels g C / groups ... alone.
     """
-    out = np.empty(conv2d_shape(x.shape, w.shape, stride, padding), np.uint64)
+    shape = conv2d_shape(x.shape, w.shape, stride, padding, dilation, groups)
+    if isinstance(w, Replicated) and (groups > 1 or dilation != (1, 1)):
+        return _tap_by_tap(x, w, shape, stride, padding, dilation, groups)
+    out = np.empty(shape, np.uint64)
     xa, xb = np.ascontiguousarray(x.a), np.ascontiguousarray(x.b)
     if isinstance(w, PackedOperand):
         _core.rss_conv2d_packed(xa, xb, w, out, stride, padding)
     else:
         _core.rss_conv2d(xa, xb, np.ascontiguousarray(w.a), np.ascontiguousarray(w.b), out, stride, padding)
     return out
+
+
+def _tap_by_tap(
+    x: Replicated, w: Replicated, shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Ring:
+    """A convolution with dilation or groups, as a sum over the kernel's places."""
+    top, bottom, left, right = padding
+    padded = x.map(lambda share: np.pad(share, ((0, 0), (top, bottom), (left, right), (0, 0))))
+    inputs, outputs = w.shape[2], w.shape[3] // groups
+    total = np.zeros(shape, np.uint64)
+    for i, j in np.ndindex(w.shape[:2]):
+        rows = slice(i * dilation[0], i * dilation[0] + (shape[1] - 1) * stride[0] + 1, stride[0])
+        columns = slice(j * dilation[1], j * dilation[1] + (shape[2] - 1) * stride[1] + 1, stride[1])
+        seen, tap = _at(padded, (slice(None), rows, columns)), _at(w, (i, j))
+        if inputs == 1:  # depthwise: every channel by itself
+            repeated = seen.map(lambda share: share.repeat(outputs, axis=3)) if outputs > 1 else seen
+            total += local_product(repeated, _at(tap, (0,)))
+            continue
+        for g in range(groups):
+            own = slice(g * outputs, (g + 1) * outputs)
+            part = _at(seen, (..., slice(g * inputs, (g + 1) * inputs))).map(lambda share: share.reshape(-1, inputs))
+            total[..., own] += local_matmul(part, _at(tap, (slice(None), own))).reshape(*shape[:3], outputs)
+    return total
+
+
+def _at(x: Replicated, index: Any) -> Replicated:
+    return Replicated(x.a[index], x.b[index])
 
 
 def reshare(party: Party, part: Ring, width: int = 64) -> Protocol[Replicated]:

@@ -14,7 +14,18 @@ from trine import _core
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round
 
-__all__ = ["GROUP", "SignRandomness", "draw_sign", "open_sign", "planes_to_values", "table_rows", "to_planes", "words"]
+__all__ = [
+    "GROUP",
+    "SignRandomness",
+    "draw_sign",
+    "less_part",
+    "open_sign",
+    "planes_to_values",
+    "share_halves",
+    "table_rows",
+    "to_planes",
+    "words",
+]
 
 GROUP = 4  # bits that the first step compares at once: 15 table rows a group, 2 tree levels saved
 
@@ -101,7 +112,7 @@ def open_sign(party: Party, planes: Ring, hiding: Ring | None, random: SignRando
     if hiding is not None:
         part ^= hiding
     if width:
-        less = yield from _less(party, planes[:width], random)
+        less = yield from less_part(party, planes[:width], random)
         if less is not None:
             part ^= less
     message = part.reshape(-1).view(np.uint8)
@@ -114,7 +125,7 @@ def open_sign(party: Party, planes: Ring, hiding: Ring | None, random: SignRando
     return opened
 
 
-def _less(party: Party, planes: Ring, random: SignRandomness) -> Protocol[Ring | None]:
+def less_part(party: Party, planes: Ring, random: SignRandomness) -> Protocol[Ring | None]:
     """This party's part of [c' < r'], not masked: a plane, or None where the part is zero."""
     width, count = planes.shape
     groups = -(-width // GROUP)
@@ -137,11 +148,11 @@ def _less(party: Party, planes: Ring, random: SignRandomness) -> Protocol[Ring |
         _core.compare_leaf(planes, table, party.index == 0, both[groups:], both[:groups])
     if groups == 1:
         return None if both is None else both[1:]
-    shares = yield from _share_halves(party, None if both is None else both[1:], random.halves)
+    shares = yield from share_halves(party, None if both is None else both[1:], random.halves)
     return (yield from _merge_groups(party, shares, groups, random.zeros))
 
 
-def _share_halves(party: Party, part: Ring | None, halves: tuple[Ring, ...]) -> Protocol[Replicated]:
+def share_halves(party: Party, part: Ring | None, halves: tuple[Ring, ...]) -> Protocol[Replicated]:
     """Replicated shares of bits of which parties 0 and 2 hold the two parts: 1 round, 2 bits an element."""
     if part is None:
         yield Round({}, {})

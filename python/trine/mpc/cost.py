@@ -1,7 +1,7 @@
 """What every operation costs: rounds, and payload bytes of all three parties together, exactly as sent.
 
 ``n`` is the number of elements, ``width`` the bits a number is known to fit in, ``out_width`` the bits of the result's
-sharing. The tests hold these against what the channel counts.
+sharing. The tests hold these against what the channel counts. Functions such as exp: :mod:`trine.mpc.functions.cost`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ __all__ = [
     "input_from",
     "maximum",
     "nonnegative",
+    "open_masked",
+    "open_sign",
     "rectify",
     "relu",
     "reshare",
     "reveal",
     "reveal_to",
+    "shared_bits",
     "sign_products",
     "truncate",
 ]
@@ -47,18 +50,18 @@ def reshare(n: int, width: int = 64) -> Cost:
 
 def truncate(n: int, shift: int, width: int = 63, out_width: int = 64, additive: bool = True) -> Cost:
     """Truncation of additive parts (after a product), or of a replicated sharing."""
-    return _open_masked(n, width + 1, additive) + _quotient(n, shift, width, out_width)
+    return open_masked(n, width + 1, additive) + _quotient(n, shift, width, out_width)
 
 
 def nonnegative(n: int, width: int = 64, out_width: int = 64) -> Cost:
     """The sign as a number."""
-    return _open_masked(n, width, additive=False) + (_sign(n, width - 1) | _shared_bits(n, out_width))
+    return open_masked(n, width, additive=False) + (open_sign(n, width - 1) | shared_bits(n, out_width))
 
 
 def sign_products(n: int, values: int = 1, width: int = 64, out_width: int = 64) -> Cost:
     """The sign times ``values`` numbers for each element."""
-    products = _shared_bits(n, out_width) + reshare(values * n, out_width)  # its first message travels with the opening
-    return _open_masked(n, width, additive=False) + (_sign(n, width - 1) | products)
+    products = shared_bits(n, out_width) + reshare(values * n, out_width)  # its first message travels with the opening
+    return open_masked(n, width, additive=False) + (open_sign(n, width - 1) | products)
 
 
 def relu(n: int, width: int = 64, out_width: int = 64) -> Cost:
@@ -68,9 +71,9 @@ def relu(n: int, width: int = 64, out_width: int = 64) -> Cost:
 
 def rectify(n: int, shift: int, width: int = 63, out_width: int = 64, additive: bool = True) -> Cost:
     """Truncation and ReLU from one masked opening."""
-    start = _open_masked(n, width + 1, additive)
-    value = _quotient(n, shift, width, out_width) | _shared_bits(n, out_width)
-    return start + (_sign(n, width - 1 - shift) | value + reshare(n, out_width))
+    start = open_masked(n, width + 1, additive)
+    value = _quotient(n, shift, width, out_width) | shared_bits(n, out_width)
+    return start + (open_sign(n, width - 1 - shift) | value + reshare(n, out_width))
 
 
 def maximum(rows: int, n: int, width: int = 64) -> Cost:
@@ -91,7 +94,8 @@ def _tournament(rows: int, n: int, values: int, width: int) -> Cost:
     return total
 
 
-def _open_masked(n: int, bits: int, additive: bool) -> Cost:
+def open_masked(n: int, bits: int, additive: bool) -> Cost:
+    """Party 1 learns numbers of ``bits`` bits, masked."""
     return Cost(1, (2 if additive else 1) * packed_size(n, bits))
 
 
@@ -102,11 +106,12 @@ def _quotient(n: int, shift: int, width: int, out_width: int) -> Cost:
     return Cost(1, packed_size(n, out_width) + wrap)
 
 
-def _shared_bits(n: int, out_width: int) -> Cost:
+def shared_bits(n: int, out_width: int) -> Cost:
+    """Random bits that no party knows, as numbers; the first of two messages travels with an opening."""
     return Cost(1, 3 * packed_size(n, out_width))
 
 
-def _sign(n: int, width: int) -> Cost:
+def open_sign(n: int, width: int) -> Cost:
     """Comparison of ``width`` bits after the masked opening, and the opening of the hidden sign."""
     plane = 8 * words(n)
     groups = -(-width // GROUP)

@@ -7,14 +7,14 @@ three hosts, is no concern of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
 from trine.mpc.party import Party
 from trine.net import Bytes
 
-__all__ = ["Protocol", "Randomness", "Received", "Round", "dealt", "together"]
+__all__ = ["Protocol", "Randomness", "Received", "Round", "dealt", "joined", "parted", "together"]
 
 T = TypeVar("T")
 
@@ -67,15 +67,10 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
         except StopIteration as finished:
             results[index] = finished.value
     while len(running) > 1:
-        received = yield _joined([turn for _, _, turn in running])
-        taken = dict.fromkeys(received, 0)
+        turns = [turn for _, _, turn in running]
+        received = yield joined(turns)
         still = []
-        for index, protocol, turn in running:
-            mine = {}
-            for peer, sizes in turn.expect.items():
-                begin = taken[peer]
-                taken[peer] = end = begin + len(sizes)
-                mine[peer] = received[peer][begin:end]
+        for (index, protocol, _), mine in zip(running, parted(turns, received), strict=True):
             try:
                 still.append((index, protocol, protocol.send(mine)))
             except StopIteration as finished:
@@ -92,7 +87,7 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
     return results
 
 
-def _joined(turns: Sequence[Round]) -> Round:
+def joined(turns: Sequence[Round]) -> Round:
     """One round's messages of several protocols, as one."""
     send, expect = dict(turns[0].send), dict(turns[0].expect)
     for turn in turns[1:]:
@@ -101,3 +96,15 @@ def _joined(turns: Sequence[Round]) -> Round:
         for peer, sizes in turn.expect.items():
             expect[peer] = [*expect[peer], *sizes] if peer in expect else sizes
     return Round(send, expect)
+
+
+def parted(turns: Sequence[Round], received: Received) -> Iterator[Received]:
+    """For each of several protocols whose messages travelled as one, those that are for it."""
+    taken = dict.fromkeys(received, 0)
+    for turn in turns:
+        mine = {}
+        for peer, sizes in turn.expect.items():
+            begin = taken[peer]
+            taken[peer] = end = begin + len(sizes)
+            mine[peer] = received[peer][begin:end]
+        yield mine

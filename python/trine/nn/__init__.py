@@ -1,22 +1,79 @@
 """Models: what they compute, in the clear and in three parties' hands."""
 
-from trine.nn import layers
-from trine.nn.compiler import CompiledModel, compile
+from trine.nn.compiler import CompiledModel, calibrate, compile
 from trine.nn.infer import infer
 from trine.nn.keras import from_keras
-from trine.nn.layers import *  # noqa: F403
+from trine.nn.layers import (
+    ELU,
+    GELU,
+    Add,
+    Affine,
+    AvgPool2D,
+    Clip,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerNorm,
+    LeakyReLU,
+    LogSoftmax,
+    MatMul,
+    MaxPool2D,
+    Multiply,
+    OneHot,
+    Pad,
+    Permute,
+    ReLU,
+    Reshape,
+    Scale,
+    Sigmoid,
+    SiLU,
+    Slice,
+    Softmax,
+    Softplus,
+    Tanh,
+    batch_norm,
+)
 from trine.nn.model import Model, Node, Sequential
 from trine.nn.plan import Plan
 
 __all__ = [
-    *layers.LAYERS,  # noqa: PLE0604
+    "ELU",
+    "GELU",
+    "Add",
+    "Affine",
+    "AvgPool2D",
+    "Clip",
     "CompiledModel",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "Flatten",
+    "LayerNorm",
+    "LeakyReLU",
+    "LogSoftmax",
+    "MatMul",
+    "MaxPool2D",
     "Model",
+    "Multiply",
     "Node",
+    "OneHot",
+    "Pad",
+    "Permute",
     "Plan",
+    "ReLU",
+    "Reshape",
+    "Scale",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "batch_norm",
+    "calibrate",
     "compile",
     "from_keras",
     "infer",
-    "layers",
 ]

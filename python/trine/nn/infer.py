@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from trine.errors import InputError
 from trine.mpc import Party, PerParty, Replicated, Session
+from trine.mpc.flow import Task, flow
 from trine.mpc.party import Ring
 from trine.mpc.rounds import Protocol, Randomness, together
 from trine.nn.plan import Plan
-from trine.nn.steps import Tensor, Value
+from trine.nn.steps import Step, Tensor, Value, additive_part
 from trine.ring.pack import low_bits
 
 __all__ = ["Prepared", "infer", "pack_weights", "prepare"]
@@ -67,7 +69,7 @@ def infer(session: Session, plan: Plan, weights: Any, x: Any, prepared: Any = No
 
 
 def _prepare(party: Party, plan: Plan, batch: int) -> Protocol[Prepared]:
-    prepared = [step.draw(party, batch, shape, additive) for step, shape, additive in plan.walk()]
+    prepared = [step.draw(party, batch, *given) for step, given in plan.walk()]
     yield from together(*(random.deal(party) for random in prepared if random is not None))
     return prepared
 
@@ -81,13 +83,17 @@ def _infer(
             raise InputError("this randomness was prepared for another plan, or has been used: it is good for one use")
         randomness = list(prepared)
         prepared.clear()
-    value: Value = x
     remaining = iter(weights)
-    for step, random in zip(plan.steps, randomness, strict=True):
-        tensors = [next(remaining) for _ in step.tensors()]
-        value = yield from step.run(party, value, tensors, random)
-    part = value.a if isinstance(value, Replicated) else value
+    tasks = [
+        Task(step.inputs, partial(_run, step, party, [next(remaining) for _ in step.tensors()], random))
+        for step, random in zip(plan.steps, randomness, strict=True)
+    ]
+    part = additive_part((yield from flow(x, tasks)))
     return low_bits(part + party.zero(part.shape), plan.output_width)
+
+
+def _run(step: Step, party: Party, tensors: Sequence[Tensor], random: Any, *values: Value) -> Protocol[Value]:
+    return step.run(party, values, tensors, random)
 
 
 def _rows(party: Party, x: Replicated, begin: int, end: int) -> Replicated:

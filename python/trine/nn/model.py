@@ -198,9 +198,7 @@ class Sequential(Model):
     2 ReLU              (4,)           0
     """
 
-    def __init__(
-        self, layers: Iterable[Layer], input_shape: Iterable[int], input_range: Range = (0.0, 1.0)
-    ) -> None:
+    def __init__(self, layers: Iterable[Layer], input_shape: Iterable[int], input_range: Range = (0.0, 1.0)) -> None:
         super().__init__([Node(layer, (index,)) for index, layer in enumerate(layers)], input_shape, input_range)
 
 
@@ -213,7 +211,7 @@ def _check(index: int, node: Node) -> None:
     layer = node.layer
     if not isinstance(layer, Layer):
         raise UnsupportedModelError(f"layer {index} is a {type(layer).__name__}, expected one of {', '.join(LAYERS)}")
-    if layer.arity is None and len(node.inputs) < 2 or layer.arity is not None and len(node.inputs) != layer.arity:
+    if (layer.arity is None and len(node.inputs) < 2) or (layer.arity is not None and len(node.inputs) != layer.arity):
         expected = "two or more" if layer.arity is None else layer.arity
         raise InputError(f"layer {index}, {layer.label}: takes {expected} inputs, got {len(node.inputs)}")
     if not all(type(value) is int and 0 <= value <= index for value in node.inputs):

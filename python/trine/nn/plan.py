@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,16 @@ from trine.errors import InputError, ProtocolError, RangeError, ShapeError, Trin
 from trine.mpc.party import Ring
 from trine.mpc.session import overlapping_rounds
 from trine.net import Cost
-from trine.nn.steps import STEPS, PoolStep, ReLUStep, Step
+from trine.nn.model import rearranged
+from trine.nn.steps import STEPS, Form, Step
 from trine.ring import FixedPoint
 from trine.ring.fixed import real_array
 from trine.ring.pack import low_bits
 
 __all__ = ["Plan"]
 
-VERSION = 1
+VERSION = 2
+LARGEST = 1 << 63  # of the whole numbers in a step
 CHUNK_ELEMENTS = 1 << 19
 NAMES = {step: name for name, step in STEPS.items()}
 
@@ -31,23 +35,29 @@ NAMES = {step: name for name, step in STEPS.items()}
 class Plan:
     """What everybody may know of a private model: parties run it, clients encode and decode by it.
 
-    Widths in the steps come from proven bounds on the model's intermediate values, so they tell a few
-    bits about the weights' size (the logarithm of a norm for each layer), and nothing else about them.
+    Widths in the steps come from proven bounds on the model's intermediate values, or from ranges that its owner has
+    declared; they tell a few bits about the weights' size (the logarithm of a norm for each layer), and nothing else.
 
     Attributes:
         input_shape: shape of one input.
         output_shape: shape of one output.
         input_range: every input value lies between these two numbers.
+        input_axes: the order in which the steps see the input's axes.
+        output_axes: the order in which a client sees the axes of what the last step gives.
+        tokens: how many numbers an input value can be, if the client makes a one-hot row of each; else 0.
         fraction: fractional bits of an input.
         output_fraction: fractional bits of an output.
         output_gain: an output is to be multiplied by this.
         output_width: outputs are shared modulo 2^output_width, as signed numbers.
-        steps: what is done, in order.
+        steps: what is done, each step after those whose values it takes.
     """
 
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     input_range: tuple[float, float]
+    input_axes: tuple[int, ...]
+    output_axes: tuple[int, ...]
+    tokens: int
     fraction: int
     output_fraction: int
     output_gain: float
@@ -55,15 +65,28 @@ class Plan:
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
-        shape: tuple[int, ...] = self.input_shape
-        for step, additive in zip(self.steps, self._additive(), strict=True):
-            if additive and (step.linear or isinstance(step, ReLUStep)):
-                raise InputError(f"{step} cannot take what a linear step leaves")
-            if isinstance(step, PoolStep) and step.bias and not additive:
-                raise InputError(f"{step} can only add its bias to what a linear step leaves")
-            shape = step.shape(shape)
-        if shape != self.output_shape:
-            raise ShapeError(f"the steps lead to shape {shape}, not {self.output_shape}")
+        if sorted(self.input_axes) != list(range(len(self.input_shape))):
+            raise InputError(f"input axes {self.input_axes} are no permutation of those of {self.input_shape}")
+        last = self.forms[-1].shape
+        if sorted(self.output_axes) != list(range(len(last))):
+            raise InputError(f"output axes {self.output_axes} are no permutation of those of {last}")
+        if tuple(last[axis] for axis in self.output_axes) != self.output_shape:
+            raise ShapeError(f"the steps lead to shape {last}, not to {self.output_shape} in order {self.output_axes}")
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """Shape and form of every value: the input's, and what each step gives."""
+        shape = tuple(self.input_shape[axis] for axis in self.input_axes)
+        forms = [Form((*shape, self.tokens) if self.tokens else shape, False)]
+        for index, step in enumerate(self.steps):
+            if not step.inputs or not all(0 <= value <= index for value in step.inputs):
+                raise InputError(f"step {index} takes values {step.inputs}, of which 0 to {index} are there")
+            given = [forms[value] for value in step.inputs]
+            if step.whole and any(form.additive for form in given):
+                raise InputError(f"{step} cannot take what a product leaves")
+            shape = step.shape(*(form.shape for form in given))
+            forms.append(Form(shape, step.additive(*(form.additive for form in given))))
+        return forms
 
     @property
     def tensors(self) -> list[tuple[int, ...]]:
@@ -82,26 +105,23 @@ class Plan:
         A part opens at most ``CHUNK_ELEMENTS`` numbers at a time (or is a single input): what it works on stays in the
         processor's cache, and the memory that a batch takes does not grow with it.
         """
-        most = max((math.prod(shape) for step, shape, _ in self.walk() if step.opens), default=1)
+        most = max((math.prod(given[0].shape) for step, given in self.walk() if step.opens), default=1)
         count = min(batch, -(-batch * most // CHUNK_ELEMENTS))
         return [batch * (i + 1) // count - batch * i // count for i in range(count)]
 
-    def walk(self) -> Iterator[tuple[Step, tuple[int, ...], bool]]:
-        """Every step with the shape of one input of it, and whether that comes in additive parts."""
-        shape = self.input_shape
-        for step, additive in zip(self.steps, self._additive(), strict=True):
-            yield step, shape, additive
-            shape = step.shape(shape)
+    def walk(self) -> Iterator[tuple[Step, list[Form]]]:
+        """Every step with the forms of what it takes."""
+        for step in self.steps:
+            yield step, [self.forms[value] for value in step.inputs]
 
     def _cost(self, batch: int) -> Cost:
-        return sum((step.cost(batch, shape, additive) for step, shape, additive in self.walk()), Cost())
-
-    def _additive(self) -> Iterator[bool]:
-        """For each step, whether what it takes is in additive parts."""
-        additive = False
-        for step in self.steps:
-            yield additive
-            additive = step.linear or (additive and not step.opens)
+        """What does not depend on one another shares rounds: those of the longest chain are all."""
+        ends, total = [0], Cost()
+        for step, given in self.walk():
+            cost = step.cost(batch, *given)
+            ends.append(max(ends[value] for value in step.inputs) + cost.rounds)
+            total += cost
+        return Cost(max(ends), total.bytes)
 
     def encode_input(self, x: ArrayLike) -> Ring:
         """Inputs as ring elements.
@@ -124,6 +144,9 @@ class Plan:
                 f"the model takes inputs of shape {self.input_shape} or a batch (N, "
                 f"{', '.join(map(str, self.input_shape))}), not {values.shape}"
             )
+        values = rearranged(values, self.input_axes)
+        if self.tokens:
+            return self._one_hot(values)
         low, high = self.input_range
         if values.min() < low or values.max() > high:
             raise RangeError(
@@ -132,11 +155,18 @@ class Plan:
             )
         return FixedPoint(self.fraction).encode(values)
 
+    def _one_hot(self, values: NDArray[np.float64]) -> Ring:
+        if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= self.tokens:
+            raise RangeError(f"the model takes whole numbers from 0 to {self.tokens - 1}")
+        return np.asarray(values[..., np.newaxis] == np.arange(self.tokens), np.uint64) << np.uint64(self.fraction)
+
     def decode_output(self, total: Ring) -> NDArray[np.float64]:
-        """The model's outputs from the sum of the parties' parts, ``(N, *output_shape)``."""
+        """The model's outputs from the sum of the parties' parts: float64 ``(N, *output_shape)``."""
         unused = np.uint64(64 - self.output_width)
         signed = (total << unused).view(np.int64) >> unused.astype(np.int64)
-        return np.ldexp(signed.astype(np.float64), -self.output_fraction) * self.output_gain
+        return rearranged(
+            np.ldexp(signed.astype(np.float64), -self.output_fraction) * self.output_gain, self.output_axes
+        )
 
     def combine(self, parts: Sequence[Ring]) -> NDArray[np.float64]:
         """The outputs behind the three parties' parts."""
@@ -145,7 +175,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as JSON; the same plan gives the same text."""
-        fields = {name: value for name, value in vars(self).items() if name != "steps"}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "steps"}
         steps = [{"step": NAMES[type(step)], **asdict(step)} for step in self.steps]
         return json.dumps({"version": VERSION, **fields, "steps": steps}, sort_keys=True)
 
@@ -172,6 +202,8 @@ class Plan:
         low, high = self.input_range
         if not (1 <= self.output_width <= 64 and 0 <= self.output_fraction <= 64 and low <= high):
             raise InputError("its formats are out of range")
+        if not 0 <= self.tokens < 1 << 31:
+            raise InputError(f"its tokens cannot be {self.tokens}")
         if not np.isfinite([low, high, self.output_gain]).all():
             raise InputError("its numbers must be finite")
 
@@ -179,9 +211,9 @@ class Plan:
 def _step(entry: dict[str, Any]) -> Step:
     step = STEPS[entry.pop("step")](**{name: _tupled(value) for name, value in entry.items()})
     for name, value in vars(step).items():
-        for number in value if isinstance(value, tuple) else (value,):
-            if not isinstance(number, int) or not 0 <= number < 1 << 31:
-                raise InputError(f"{name} of a step is {value!r}, not made of counts")
+        for item in value if isinstance(value, tuple) else (value,):
+            if not isinstance(item, str) and not (isinstance(item, int) and abs(item) < LARGEST):
+                raise InputError(f"{name} of a step is {value!r}, not made of whole numbers")
     return step
 
 

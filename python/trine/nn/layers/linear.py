@@ -106,9 +106,8 @@ class Conv2D(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         height, width, channels = self._image(input_shape)
         if channels != self.weights.shape[2] * self.groups:
-            raise ShapeError(
-                f"{self.label}: takes {self.weights.shape[2] * self.groups} channels, got an input of shape {input_shape}"
-            )
+            expected = self.weights.shape[2] * self.groups
+            raise ShapeError(f"{self.label}: takes {expected} channels, got an input of shape {input_shape}")
         (top, bottom), (left, right) = self.pads(input_shape)
         padded = (height + top + bottom, width + left + right)
         return *windows(self.label, padded, self.kernel, self.stride), self.weights.shape[3]

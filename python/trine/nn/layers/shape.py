@@ -6,13 +6,18 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trine.errors import InputError, ShapeError
 from trine.nn.layers.base import Array, Layer, Shape
 
 __all__ = ["Flatten", "OneHot", "Pad", "Permute", "Reshape", "Slice"]
+
+
+Number = TypeVar("Number", np.float64, np.uint64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,18 +208,23 @@ class OneHot(Layer):
         return *input_shape, self.size
 
     def forward(self, x: Array) -> Array:
-        return (x[..., np.newaxis] == np.arange(self.size)).astype(np.float64)
+        y: Array = (x[..., np.newaxis] == np.arange(self.size)).astype(np.float64)
+        return y
 
 
-def padded(x: Array, before: Sequence[int], after: Sequence[int], between: Sequence[int]) -> Array:
+def padded(x: NDArray[Number], before: Sequence[int], after: Sequence[int], between: Sequence[int]) -> NDArray[Number]:
     """A batch with zeros before, after and between the values of each axis but the first; negative numbers cut off."""
     sizes = [size + (size - 1) * gap for size, gap in zip(x.shape[1:], between, strict=True)]
-    shape = [max(b, 0) + size + max(a, 0) for b, size, a in zip(before, sizes, after, strict=True)]
-    out = np.zeros((len(x), *shape), x.dtype)
-    places = [slice(max(b, 0), max(b, 0) + s, gap + 1) for b, s, gap in zip(before, sizes, between, strict=True)]
-    out[(slice(None), *places)] = x
-    kept = [slice(max(-b, 0), size - max(-a, 0)) for b, size, a in zip(before, shape, after, strict=True)]
-    return out[(slice(None), *kept)]
+    lengths: list[int] = [max(b, 0) + size + max(a, 0) for b, size, a in zip(before, sizes, after, strict=True)]
+    out = np.zeros((len(x), *lengths), x.dtype)
+    places: list[Any] = [slice(None)]
+    kept: list[Any] = [slice(None)]
+    for b, size, gap, length, a in zip(before, sizes, between, lengths, after, strict=True):
+        places.append(slice(max(b, 0), max(b, 0) + size, gap + 1))
+        kept.append(slice(max(-b, 0), length - max(-a, 0)))
+    out[tuple(places)] = x
+    cut: NDArray[Number] = out[tuple(kept)]
+    return cut
 
 
 def integers(label: str, what: str, values: object, least: int | None) -> tuple[int, ...]:

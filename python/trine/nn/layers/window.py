@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from trine.errors import InputError, ShapeError
 from trine.nn.layers.base import Pair, pair
@@ -40,7 +40,7 @@ def read_padding(label: str, padding: object) -> Padding:
             raise InputError(f"{label}: padding must be 'valid', 'same' or numbers, got {padding!r}")
         return padding if padding == "same" else ((0, 0), (0, 0))
     try:
-        vertical, horizontal = padding  # type: ignore[misc]
+        vertical, horizontal = cast(Sides, padding)
     except (TypeError, ValueError):
         raise InputError(f"{label}: padding must be ((top, bottom), (left, right)), got {padding!r}") from None
     what = f"{label}: padding"

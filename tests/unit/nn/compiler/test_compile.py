@@ -2,35 +2,18 @@ import numpy as np
 import pytest
 
 from trine.errors import InputError, RangeError
-from trine.mpc import LocalSession, PerParty, accept, deal
+from trine.mpc import LocalSession, PerParty
 from trine.nn import plan as plan_module
 from trine.nn.compiler import compile
 from trine.nn.infer import infer, pack_weights, prepare
 from trine.nn.layers import AvgPool2D, Conv2D, Dense, Flatten, ReLU
 from trine.nn.model import Sequential
-from trine.nn.plan import Plan
 
 RNG = np.random.default_rng(5)
 
 
 def normal(*shape):
     return RNG.normal(0, np.sqrt(2 / max(1, np.prod(shape[:-1]))), shape)
-
-
-def spread(arrays):
-    payloads = deal(arrays)
-    return PerParty(accept(i, payloads[i], [a.shape for a in arrays]) for i in range(3))
-
-
-def private(model, x, fraction=16):
-    """Outputs of the model run among three parties, and the session that ran it."""
-    compiled = compile(model, fraction)
-    plan = Plan.from_json(compiled.plan.to_json())
-    session = LocalSession()
-    inputs = PerParty(held[0] for held in spread([plan.encode_input(x)]))
-    parts = infer(session, plan, spread(compiled.tensors), inputs)
-    assert session.cost == plan.cost(len(x))
-    return plan.combine(parts), plan
 
 
 IMAGE = (9, 8, 2)
@@ -69,7 +52,7 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("batch", [1, 5])
-def test_private_models_answer_as_in_the_clear(name, batch):
+def test_private_models_answer_as_in_the_clear(private, name, batch):
     model = Sequential(*MODELS[name], input_range=(-1.0, 2.0))
     x = RNG.uniform(-1, 2, (batch, *IMAGE))
     result, _ = private(model, x)
@@ -77,7 +60,7 @@ def test_private_models_answer_as_in_the_clear(name, batch):
     assert np.abs(result - model.predict(x)).max() < 0.002
 
 
-def test_extreme_inputs_stay_within_the_proven_widths():
+def test_extreme_inputs_stay_within_the_proven_widths(private):
     """Inputs at the corners of their range drive every width to its bound; 30 random sign patterns."""
     model = Sequential(*MODELS["pool before relu"], input_range=(-1.0, 2.0))
     x = RNG.choice([-1.0, 2.0], (30, *IMAGE))
@@ -85,7 +68,7 @@ def test_extreme_inputs_stay_within_the_proven_widths():
     assert np.abs(result - model.predict(x)).max() < 0.002
 
 
-def test_widths_are_as_narrow_as_the_bounds_allow():
+def test_widths_are_as_narrow_as_the_bounds_allow(private):
     """One weight of 1 and inputs in 0..1: products in 0..2^32, so 34 signed bits with the truncation's margin."""
     _, plan = private(Sequential([Dense([[1.0]]), ReLU()], (1,)), np.array([[0.5]]))
     (rectify,) = [step for step in plan.steps if hasattr(step, "shift")]
@@ -93,7 +76,7 @@ def test_widths_are_as_narrow_as_the_bounds_allow():
     assert plan.output_width == 18
 
 
-def test_fewer_fractional_bits_cost_less():
+def test_fewer_fractional_bits_cost_less(private):
     model = Sequential(*MODELS["mlp"])
     x = RNG.uniform(0, 1, (2, *IMAGE))
     fine, plan = private(model, x)
@@ -123,7 +106,7 @@ def test_a_compiled_model_does_not_print_its_weights():
     assert "1234" not in compiled.plan.to_json()
 
 
-def test_batches_in_parts_give_what_they_give_at_once(monkeypatch):
+def test_batches_in_parts_give_what_they_give_at_once(private, monkeypatch):
     model = Sequential(*MODELS["bias before pools"], input_range=(-1.0, 2.0))
     x = RNG.uniform(-1, 2, (7, *IMAGE))
     whole, plan = private(model, x)
@@ -138,7 +121,7 @@ def test_batches_in_parts_give_what_they_give_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["two linear layers", "mlp", "relu first", "relu twice", "bias before pools"])
-def test_prepared_randomness_is_dealt_ahead_and_the_answer_is_the_same(name):
+def test_prepared_randomness_is_dealt_ahead_and_the_answer_is_the_same(spread, name):
     model = Sequential(*MODELS[name], input_range=(-1.0, 2.0))
     compiled = compile(model)
     plan, session = compiled.plan, LocalSession()
