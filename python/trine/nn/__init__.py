@@ -1,8 +1,8 @@
 """Models: what they compute, in the clear and in three parties' hands."""
 
 from trine.nn.compiler import CompiledModel, calibrate, compile
+from trine.nn.importers.keras import from_keras
 from trine.nn.infer import infer
-from trine.nn.keras import from_keras
 from trine.nn.layers import (
     ELU,
     GELU,

@@ -166,9 +166,7 @@ def constant_in(array: Array, tensor: Tensor, batch: Atom) -> Array:
     if array.ndim > len(tensor.axes):
         extra = array.ndim - len(tensor.axes)
         if array.shape[:extra] != (1,) * extra:
-            raise UnsupportedModelError(
-                f"an array of shape {array.shape} enlarges an input of shape {tensor.shape}"
-            )
+            raise UnsupportedModelError(f"an array of shape {array.shape} enlarges an input of shape {tensor.shape}")
         array = array.reshape(array.shape[extra:])
     array = array.reshape((1,) * (len(tensor.axes) - array.ndim) + array.shape)
     sizes: list[int] = []
@@ -181,19 +179,17 @@ def constant_in(array: Array, tensor: Tensor, batch: Atom) -> Array:
             array = array.take([0], axis=axis)
             length = 1
         sizes += [1] * len(atoms) if length == 1 else [atom.size for atom in atoms]
-    atoms = atoms_of(tensor.axes)
-    array = array.reshape(sizes)
-    order = atoms_of(tensor.stored)
-    array = array.transpose([atoms.index(atom) for atom in (batch, *order)])[0]
+    every = atoms_of(tensor.axes)
+    array = array.reshape(sizes).transpose([every.index(atom) for atom in (batch, *atoms_of(tensor.stored))])[0]
     shape: list[int] = []
     full: list[int] = []
     position = 0
-    for axis in tensor.stored:
-        lengths = array.shape[position : position + len(axis)]
-        position += len(axis)
+    for group in tensor.stored:
+        lengths = array.shape[position : position + len(group)]
+        position += len(group)
         spread = math.prod(lengths) == 1
-        full += lengths if spread else [atom.size for atom in axis]
-        shape.append(1 if spread else size_of(axis))
+        full += lengths if spread else [atom.size for atom in group]
+        shape.append(1 if spread else size_of(group))
     while len(shape) > 1 and shape[0] == 1:
         shape.pop(0)
     return np.broadcast_to(array, full).reshape(shape)

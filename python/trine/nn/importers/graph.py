@@ -17,7 +17,6 @@ from trine.errors import InputError, ShapeError, UnsupportedModelError
 from trine.nn import layers as kinds
 from trine.nn.importers.axes import (
     Atom,
-    Axes,
     Axis,
     Tensor,
     aligned,
@@ -28,11 +27,14 @@ from trine.nn.importers.axes import (
     reshaped,
     size_of,
 )
-from trine.nn.layers import Affine, Array, Conv2D, Dense, Layer, Shape, Slice
 from trine.nn.importers.values import Values, within
+from trine.nn.layers import Affine, Array, Conv2D, Dense, Layer, Shape, Slice
 from trine.nn.model import Model, Node, Range
 
-__all__ = ["Graph", "build", "refuse"]
+__all__ = ["BATCH", "Graph", "build", "refuse"]
+
+# How large a batch the frameworks are asked for: a prime that no other axis is likely to be a multiple of.
+BATCH = 1009
 
 
 class Graph(Values):
@@ -285,7 +287,7 @@ class Graph(Values):
             or left.shape[-1] != right.shape[-2]
         ):
             raise UnsupportedModelError(f"the product of tensors of shapes {left.shape} and {right.shape}")
-        right = replace(right, **_fresh(right, self.batch))
+        right = _fresh(right, self.batch)
         last = len(left.axes) - 1
         pairs = [*((axis, axis) for axis in range(last - 1)), (last, last - 1)]
         both = aligned(left, right, pairs)
@@ -405,6 +407,7 @@ def _replaced(axis: Axis, group: Axis, new: Axis) -> Axis:
     return (*axis[:at], *new, *axis[at + len(group) :])
 
 
-def _fresh(tensor: Tensor, batch: Atom) -> dict[str, Axes]:
+def _fresh(tensor: Tensor, batch: Atom) -> Tensor:
+    """The same tensor with atoms of its own."""
     names: dict[Atom, Axis] = {atom: (Atom(atom.size),) for atom in atoms_of(tensor.axes) if atom is not batch}
-    return {"axes": renamed(tensor.axes, names), "stored": renamed(tensor.stored, names)}
+    return replace(tensor, axes=renamed(tensor.axes, names), stored=renamed(tensor.stored, names))
