@@ -17,7 +17,7 @@ from trine.errors import InputError, MissingExtraError, NotFiniteError, TrineErr
 from trine.nn.importers.axes import Tensor
 from trine.nn.importers.graph import BATCH, Graph, build, refuse
 from trine.nn.importers.keras_files import EXPECTED, MODELS, UNKNOWN, check_file, supported
-from trine.nn.importers.keras_layers import CONVERTERS
+from trine.nn.importers.keras_layers import AUGMENTATIONS, CONVERTERS
 from trine.nn.importers.keras_operations import OPERATIONS
 from trine.nn.layers import Shape
 from trine.nn.model import Model
@@ -191,7 +191,8 @@ class _Walk:
         return self.graph.stand_in(tuple(BATCH if size is None else size for size in shape))
 
     def _called(self, operation: Any, args: Any, kwargs: dict[str, Any], within: str) -> Any:
-        if kwargs.pop("training", False):
+        training = kwargs.pop("training", False)
+        if training and type(operation).__name__ not in AUGMENTATIONS:  # these have it from their own default
             raise UnsupportedModelError("called with training=True")
         if any(getattr(value, "_keras_mask", None) is not None for value in args):
             raise UnsupportedModelError("a mask")

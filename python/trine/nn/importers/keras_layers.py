@@ -17,7 +17,7 @@ from trine.nn.importers.keras_values import array, channels_of, optional
 from trine.nn.layers import Array
 from trine.nn.layers.window import same_padding
 
-__all__ = ["CONVERTERS", "Converter"]
+__all__ = ["AUGMENTATIONS", "CONVERTERS", "Converter"]
 
 Converter: TypeAlias = Callable[..., Tensor]
 
@@ -99,15 +99,12 @@ def _separable_conv(graph: Graph, layer: Any, x: Tensor) -> Tensor:
 
 
 def _conv_transpose(graph: Graph, layer: Any, x: Tensor) -> Tensor:
-    import keras
-
     last = channels_of(layer)
     kernel = _kernel(layer)
     given = layer.output_padding
     extra = [given] * len(layer.strides) if given is None or isinstance(given, int) else list(given)
-    rule = _torch_crop if keras.backend.backend() == "torch" else _plain_crop
     crop = [
-        rule((k - 1) * d + 1, s, layer.padding, more)
+        _crop((k - 1) * d + 1, s, layer.padding, more)
         for k, d, s, more in zip(kernel.shape, layer.dilation_rate, layer.strides, extra, strict=False)
     ]
     y = blocks.conv_transpose(
@@ -123,23 +120,13 @@ def _conv_transpose(graph: Graph, layer: Any, x: Tensor) -> Tensor:
     return activated(graph, layer, last.back(y))
 
 
-def _plain_crop(span: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """What Keras cuts off a transposed convolution on TensorFlow and JAX, whose kernel spans so much."""
+def _crop(span: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """What Keras cuts off a transposed convolution whose kernel spans so much: on all backends but old PyTorch's."""
     if padding == "valid":
         return 0, -(max(span, stride) - span if extra is None else extra)
     total = stride + span - 2 if extra is None else span + span % 2 - 2 + extra
     left = min((total + 1) // 2, span - 1)
     return span - 1 - left, span - 1 - (total - left)
-
-
-def _torch_crop(span: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """The same on PyTorch, where Keras shifts some answers by one (and warns of it)."""
-    if padding == "valid":
-        return 0, -min(max(span, stride) - span if extra is None else extra, stride - 1)
-    more = stride - span % 2 if extra is None else extra
-    cut = max(-((span % 2 - span + more) // 2), 0)
-    behind = min(2 * cut + span % 2 - span + more, stride - 1)
-    return cut, cut - behind
 
 
 def _embedding(graph: Graph, layer: Any, x: Tensor) -> Tensor:
@@ -153,10 +140,14 @@ def _embedding(graph: Graph, layer: Any, x: Tensor) -> Tensor:
 
 def _pool(largest: bool) -> Converter:
     def convert(graph: Graph, layer: Any, x: Tensor) -> Tensor:
+        import keras
+
         last = channels_of(layer)
         window, stride = tuple(layer.pool_size), tuple(layer.strides)
         image = last(x)
         pads = _pads(layer, image, window, stride)
+        if not largest and any(a != b for a, b in pads) and keras.backend.backend() == "torch":
+            raise UnsupportedModelError("padding='same' of unequal sides: Keras on PyTorch counts what it pads")
         return last.back(blocks.pool(graph, image, largest, window=window, stride=stride, pads=pads))
 
     return convert
@@ -389,12 +380,16 @@ def _attention(graph: Graph, layer: Any, xs: Sequence[Tensor], mask: Any = None,
     return blocks.attention(graph, query, key, value, scale)
 
 
-TRAINING_ONLY = (
+# Layers that act in training alone.
+REGULARIZATIONS = (
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
-    *("ActivityRegularization", "Identity", "RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation"),
-    *("RandomTranslation", "RandomZoom", "RandomShear", "RandomSaturation", "RandomHue", "RandomColorJitter"),
-    *("RandomGrayscale", "RandomPosterization", "RandomErasing", "RandomGaussianBlur", "RandomSharpness"),
-    *("RandomInvert", "RandomPerspective", "RandomElasticTransform", "CutMix", "MixUp", "RandAugment", "AugMix"),
+    *("ActivityRegularization", "Identity"),
+)
+AUGMENTATIONS = (
+    *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
+    *("RandomShear", "RandomSaturation", "RandomHue", "RandomColorJitter", "RandomGrayscale", "RandomErasing"),
+    *("RandomPosterization", "RandomGaussianBlur", "RandomSharpness", "RandomInvert", "RandomPerspective"),
+    *("RandomElasticTransform", "CutMix", "MixUp", "RandAugment", "AugMix"),
 )
 
 # By the name of the Keras class: what it becomes, and the options it must keep to.
@@ -410,8 +405,8 @@ CONVERTERS: dict[str, tuple[Converter, str]] = {
     "Conv1DTranspose": (_conv_transpose, ""),
     "Conv2DTranspose": (_conv_transpose, ""),
     "Embedding": (_embedding, "of the model's input, no mask_zero"),
-    "AveragePooling1D": (_pool(False), ""),
-    "AveragePooling2D": (_pool(False), ""),
+    "AveragePooling1D": (_pool(False), "on PyTorch no padding of unequal sides"),
+    "AveragePooling2D": (_pool(False), "on PyTorch no padding of unequal sides"),
     "MaxPooling1D": (_pool(True), ""),
     "MaxPooling2D": (_pool(True), ""),
     "GlobalAveragePooling1D": (_global_pool(False), "no mask"),
@@ -453,5 +448,5 @@ CONVERTERS: dict[str, tuple[Converter, str]] = {
     "UpSampling2D": (_up_sampling, "nearest"),
     "MultiHeadAttention": (_multi_head, "no masks, no attention_axes, no attention scores"),
     "Attention": (_attention, "dot score, no masks"),
-    **dict.fromkeys(TRAINING_ONLY, (_nothing, "")),
+    **dict.fromkeys((*REGULARIZATIONS, *AUGMENTATIONS), (_nothing, "")),
 }

@@ -41,5 +41,5 @@ class ChannelsLast:
 
 
 def channels_of(layer: Any) -> ChannelsLast:
-    """What this layer says about where its channels are."""
-    return ChannelsLast(layer.data_format == "channels_first")
+    """What this layer says about where its channels are; sequences have them last where it says nothing."""
+    return ChannelsLast(getattr(layer, "data_format", "channels_last") == "channels_first")
