@@ -101,7 +101,9 @@ def measure(reference: Reference) -> Result:
                 _, report = client.query(x, report=True)
                 times.append(time.perf_counter() - start)
     size = np.abs(clear).max() if reference.regression else 1.0
-    agreement = np.isclose(private, clear, rtol=1e-3, atol=1e-3 * size) if reference.regression else _same(private, clear)
+    agreement = (
+        np.isclose(private, clear, rtol=1e-3, atol=1e-3 * size) if reference.regression else _same(private, clear)
+    )
     return Result(
         reference.name,
         _score(clear, reference),

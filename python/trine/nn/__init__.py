@@ -1,9 +1,10 @@
 """Models: what they compute, in the clear and in three parties' hands."""
 
 from trine.nn.compiler import CompiledModel, calibrate, compile
+from trine.nn.importers.keras import from_keras
 from trine.nn.importers.sklearn import from_sklearn
+from trine.nn.importers.torch import from_torch
 from trine.nn.infer import infer
-from trine.nn.keras import from_keras
 from trine.nn.layers import (
     ELU,
     GELU,
@@ -83,5 +84,6 @@ __all__ = [
     "compile",
     "from_keras",
     "from_sklearn",
+    "from_torch",
     "infer",
 ]
