@@ -283,6 +283,10 @@ def test_shapes_of_trees_are_hidden_where_that_is_cheap_or_asked_for(data):
     complete = from_sklearn(high, ranges, complete_trees=True)
     assert complete.layers[1].depths == (7,) * 128
     assert np.allclose(complete.predict(asked)[:, 0], high.predict(asked))
+    steps = np.arange(30.0)[:, np.newaxis]
+    deep = tree.DecisionTreeRegressor(random_state=0).fit(steps, 4.0 ** steps[:, 0])  # splits off one row at a time
+    with pytest.raises(InputError, match=r"complete_trees: 1 trees of depth \d+ would make more than 1,048,576 tests"):
+        from_sklearn(deep, (0, 29), complete_trees=True)
 
 
 def test_inputs_on_a_threshold_go_where_scikit_learn_sends_them(data, private):
