@@ -109,11 +109,12 @@ class Chain:
             thresholds = trees.thresholds * stretch
         folded = Trees(features.astype(np.float64), thresholds, trees.values, trees.depths, trees.bias, name=trees.name)
         shapes = folded.shapes
-        complete = shapes.depth <= COMPLETE_DEPTH if self.complete is None else self.complete
-        if complete and shapes.trees << shapes.depth > MOST_TESTS:
+        few = shapes.trees << shapes.depth <= MOST_TESTS
+        complete = few and shapes.depth <= COMPLETE_DEPTH if self.complete is None else self.complete
+        if complete and not few:
             raise InputError(
-                f"complete_trees: {shapes.trees} trees of depth {shapes.depth} would make more than {MOST_TESTS:,} tests; "
-                "limit their depth in training, or let their shapes be public"
+                f"complete_trees: {shapes.trees} trees of depth {shapes.depth} would make more than {MOST_TESTS:,} "
+                "tests; limit their depth in training, or let their shapes be public"
             )
         self.change(LinearMap.identity(trees.values.shape[1]))
         return self.append(folded.completed() if complete else folded)
