@@ -17,7 +17,7 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,16 +152,53 @@ CASES: dict[str, Case] = {
 }
 
 
-def inputs_of(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def inputs_of(name: str, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training rows and targets, and rows to ask: those kept back, or all there are, drawn again where they are few."""
     x, y = LOADERS[name](return_X_y=True)
     train, _, target, _ = model_selection.train_test_split(x, y, test_size=0.3, random_state=0)
-    if len(x) >= LEAST:
+    if len(x) >= least:
         return train, target, x, y
     rng = np.random.default_rng(0)
-    more = rng.integers(len(x), size=LEAST - len(x))
+    more = rng.integers(len(x), size=least - len(x))
     moved = x[more] + JITTER * x.std(axis=0) * rng.normal(size=(len(more), x.shape[1]))
     return train, target, np.concatenate([x, moved.clip(x.min(axis=0), x.max(axis=0))]), np.concatenate([y, y[more]])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A trained model with what it is asked.
+
+    Attributes:
+        targets: classes or numbers as the data have them, or what scikit-learn answers where there is nothing to learn.
+        clear: what scikit-learn answers: float64 (N, outputs).
+        regression: whether the answers are numbers rather than scores of classes.
+    """
+
+    name: str
+    data: str
+    model: Model
+    inputs: np.ndarray
+    targets: np.ndarray
+    clear: np.ndarray
+    regression: bool
+
+
+def cases(least: int = LEAST, names: Sequence[str] = ()) -> Iterator[Asked]:
+    """Every case whose name contains one of ``names``, or all, trained, with at least so many inputs."""
+    for name, case in CASES.items():
+        if names and not any(part in name for part in names):
+            continue
+        train, target, x, y = inputs_of(case.data, least)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            estimator = case.make().fit(train, target)
+            model = from_sklearn(estimator, (x.min(axis=0), x.max(axis=0)), output=case.output)
+        output = case.output or ("label" if "KMeans" in name else None)
+        clear = answers_of(estimator, output, x)
+        learns = hasattr(estimator, "classes_") or case.data == "diabetes"
+        regression = not hasattr(estimator, "classes_") and output != "label"
+        targets = y if learns else clear.reshape(len(x), *model.output_shape)
+        yield Asked(name, case.data, model, x, targets, clear, regression)
 
 
 class Private:
@@ -228,37 +265,35 @@ def close_tests(layer: Trees, x: np.ndarray) -> np.ndarray:
     return found
 
 
-def measure(name: str, case: Case) -> dict[str, Any]:
+def measure(case: Asked) -> dict[str, Any]:
     """Everything about one case."""
-    train, target, x, y = inputs_of(case.data)
-    estimator = case.make().fit(train, target)
-    model = from_sklearn(estimator, (x.min(axis=0), x.max(axis=0)), output=case.output)
-    private = Private(model)
+    private, x, clear = Private(case.model), case.inputs, case.clear
     singles = [private(x[i : i + 1])[1] for i in range(SINGLE_QUERIES)]
     answers, spent = private(x)
-    clear = answers_of(estimator, case.output or ("label" if "KMeans" in name else None), x)
+    answers = answers.reshape(clear.shape)
+    tied = ties(case.model, x, clear, not case.regression)
     cost = private.plan.cost(1)
-    classifies, regresses = hasattr(estimator, "classes_"), case.data == "diabetes"
-    labels = [named(values, clear.shape[1]) for values in (clear, answers)]
-    scale = np.maximum(np.abs(clear), 1e-9) if regresses else max(np.abs(clear).max(), 1.0)
-    names_classes = classifies or "KMeans" in name
-    tied = ties(model, x, clear, names_classes)
-    quality = [None, None]
-    if classifies:
-        quality = [float((label == y).mean()) for label in labels]
-    elif regresses:
-        quality = [1 - float(((values[:, 0] - y) ** 2).mean() / y.var()) for values in (clear, answers)]
+    labels = [named(values) for values in (clear, answers)]
+    same = labels[0] == labels[1]
+    if case.data == "diabetes":
+        errors = np.abs(answers - clear) / np.abs(clear)
+        quality = [
+            1 - float(((values[:, 0] - case.targets) ** 2).mean() / case.targets.var()) for values in (clear, answers)
+        ]
+    else:
+        errors = np.abs(answers - clear) / max(np.abs(clear).max(), 1.0)
+        quality = [None, None] if case.regression else [float((label == case.targets).mean()) for label in labels]
     return {
-        "model": name,
+        "model": case.name,
         "data": case.data,
         "inputs": len(x),
         "ties": int(tied.sum()),
         "float": quality[0],
         "private": quality[1],
-        "agree": float((labels[0] == labels[1])[~tied].mean()) if names_classes else None,
-        "agree_with_ties": float((labels[0] == labels[1]).mean()) if names_classes else None,
-        "error": float((np.abs(answers - clear) / scale)[~tied].max()),
-        "error_with_ties": float((np.abs(answers - clear) / scale).max()),
+        "agree": None if case.regression else float(same[~tied].mean()),
+        "agree_with_ties": None if case.regression else float(same.mean()),
+        "error": float(errors[~tied].max()),
+        "error_with_ties": float(errors.max()),
         "one": float(np.median(singles)),
         "each": spent / len(x),
         "rounds": cost.rounds,
@@ -266,9 +301,9 @@ def measure(name: str, case: Case) -> dict[str, Any]:
     }
 
 
-def named(values: np.ndarray, columns: int) -> np.ndarray:
-    """The class that an answer names."""
-    if columns > 1:
+def named(values: np.ndarray) -> np.ndarray:
+    """The class that answers name: the largest, or for a single one itself, or its side."""
+    if values.shape[1] > 1:
         return values.argmax(axis=1)
     whole = (values == np.rint(values)).all()
     return values[:, 0] if whole else (values[:, 0] > 0).astype(float)
@@ -304,12 +339,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="only those whose names contain one of these")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     options = parser.parse_args()
-    chosen = {n: c for n, c in CASES.items() if not options.models or any(part in n for part in options.models)}
-    console, rows = Console(width=150), []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, case in chosen.items():
-            rows.append(measure(name, case))
+    console, rows = Console(width=150), [measure(case) for case in cases(names=options.models)]
     console.print(table(rows))
     if options.json is not None:
         options.json.write_text(json.dumps({"machine": machine.describe(), "models": rows}, indent=2) + "\n")

@@ -36,7 +36,7 @@ def from_sklearn(
 ) -> Model:
     """The same model, in trine's layers, which takes the rows of numbers that the estimator takes.
 
-    What it answers, always a row of numbers for a row:
+    What it answers, a row of numbers for a row, or with ``"label"`` a number:
 
     - regressors: what ``predict`` answers.
     - classifiers: ``output="probabilities"``, as ``predict_proba``, where there is one (the default there);
@@ -150,7 +150,8 @@ def _compare(model: Model, chosen: str, estimator: Any, low: Array, high: Array)
         expected = _answers(estimator, chosen, named)
     if expected is None:
         return
-    answers, expected = model.predict(probes), np.asarray(expected, np.float64).reshape(PROBES, -1)
+    answers = model.predict(probes).reshape(PROBES, -1)
+    expected = np.asarray(expected, np.float64).reshape(PROBES, -1)
     sure = np.isfinite(expected).all(axis=1)
     if chosen == "probabilities":  # where all of a row's sigmoids underflow, scikit-learn makes them equal
         sure &= (expected != expected[:, :1]).any(axis=1)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trine.errors import InputError
 from trine.nn.layers import Affine, Array, Dense, InputRanges, Layer, Trees
 from trine.nn.model import Node
 
 __all__ = ["Chain", "LinearMap"]
 
 COMPLETE_DEPTH = 5  # trees of so many levels are completed unless the caller says otherwise
+MOST_TESTS = 1 << 20  # and never to more than so many
 MIXED_BITS = 14  # thresholds of what a product gives are stretched to so many bits before the point
 
 
@@ -107,6 +109,12 @@ class Chain:
             thresholds = trees.thresholds * stretch
         folded = Trees(features.astype(np.float64), thresholds, trees.values, trees.depths, trees.bias, name=trees.name)
         shapes = folded.shapes
-        complete = shapes.depth <= COMPLETE_DEPTH if self.complete is None else self.complete
+        few = shapes.trees << shapes.depth <= MOST_TESTS
+        complete = few and shapes.depth <= COMPLETE_DEPTH if self.complete is None else self.complete
+        if complete and not few:
+            raise InputError(
+                f"complete_trees: {shapes.trees} trees of depth {shapes.depth} would make more than {MOST_TESTS:,} "
+                "tests; limit their depth in training, or let their shapes be public"
+            )
         self.change(LinearMap.identity(trees.values.shape[1]))
         return self.append(folded.completed() if complete else folded)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from trine.errors import InputError, ShapeError
 from trine.mpc import cost
 from trine.mpc.arithmetic import reshare
@@ -85,7 +83,7 @@ class ArgMaxStep(OpeningStep):
     def shape(self, *given: Shape) -> Shape:
         if not given[0]:
             raise ShapeError("there is no axis to find the largest value along")
-        return *given[0][:-1], 1
+        return given[0][:-1]
 
     def cost(self, batch: int, *given: Form) -> Cost:
         ((shape, additive),) = given
@@ -100,4 +98,4 @@ class ArgMaxStep(OpeningStep):
         if not isinstance(x, Replicated):
             x = yield from reshare(party, x, self.width)
         index, _ = yield from argmax(party, x, self.width)
-        return index.map(lambda share: share[..., np.newaxis])
+        return index

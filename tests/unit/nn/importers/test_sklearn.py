@@ -171,8 +171,8 @@ def test_classifiers(data, private, name):
         np.abs(np.diff(np.sort(expected, axis=1)[:, -2:], axis=1) if expected.shape[1] > 1 else expected)[:, 0] > 1e-3
     )
     assert sure.mean() > 0.8
-    assert (estimator.classes_[label[:, 0].astype(int)] == estimator.predict(asked))[sure].all()
-    assert plan.output_shape == (1,)
+    assert (estimator.classes_[label.astype(int)] == estimator.predict(asked))[sure].all()
+    assert plan.output_shape == ()
     assert plan.output_width <= 3
 
 
@@ -234,7 +234,7 @@ def test_clusters(data, private, kind):
     x, _, asked, ranges = data["wine"]
     estimator = scaled(kind(4, n_init=2, random_state=0)).fit(x)
     label, _ = private(from_sklearn(estimator, ranges), asked)
-    assert np.array_equal(label[:, 0], estimator.predict(asked))
+    assert np.array_equal(label, estimator.predict(asked))
     distances, _ = private(from_sklearn(estimator, ranges, output="squared_distances"), asked)
     assert np.abs(distances - estimator.transform(asked) ** 2).max() < 1e-2
 
@@ -283,6 +283,10 @@ def test_shapes_of_trees_are_hidden_where_that_is_cheap_or_asked_for(data):
     complete = from_sklearn(high, ranges, complete_trees=True)
     assert complete.layers[1].depths == (7,) * 128
     assert np.allclose(complete.predict(asked)[:, 0], high.predict(asked))
+    steps = np.arange(30.0)[:, np.newaxis]
+    deep = tree.DecisionTreeRegressor(random_state=0).fit(steps, 4.0 ** steps[:, 0])  # splits off one row at a time
+    with pytest.raises(InputError, match=r"complete_trees: 1 trees of depth \d+ would make more than 1,048,576 tests"):
+        from_sklearn(deep, (0, 29), complete_trees=True)
 
 
 def test_inputs_on_a_threshold_go_where_scikit_learn_sends_them(data, private):
