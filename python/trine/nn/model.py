@@ -54,6 +54,7 @@ class Model:
         ShapeError: a layer does not fit what it takes; says which.
         InputError: no layers, or one takes what is not there yet, or another argument makes no sense.
 
+    >>> from trine.nn import Add, Dense
     >>> double = Model([(Dense(np.eye(2)), [0]), (Add(), [0, 1])], input_shape=(2,))
     >>> double.predict([3, 4])
     array([6., 8.])
@@ -187,6 +188,7 @@ class Model:
 class Sequential(Model):
     """Layers applied one after the other.
 
+    >>> from trine.nn import Dense, Flatten, ReLU
     >>> model = Sequential([Flatten(), Dense(np.eye(4), name="logits"), ReLU()], input_shape=(2, 2, 1))
     >>> model.predict([[[1], [-2]], [[3], [4]]])
     array([1., 0., 3., 4.])
