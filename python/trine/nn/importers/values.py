@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,9 @@ from trine.nn.layers import Flatten, Layer, Pad, Permute, Reshape, Scale, Shape,
 from trine.nn.model import Node
 
 __all__ = ["Values", "within"]
+
+# Numbers in the largest value of one input: a file of a few bytes could ask for any size.
+LARGEST = 2**28
 
 MOVING = (Flatten, Reshape, Permute, Slice, Pad)
 
@@ -64,6 +68,8 @@ class Values:
         try:
             layer = kind(name="" if kind in MOVING else self._name(kind), **settings)
             shape = layer.output_shape(*(self.shapes[index] for index in inputs))
+            if math.prod(shape) > LARGEST:
+                raise UnsupportedModelError(f"an answer of shape {shape}, larger than {LARGEST} numbers")
         except NotFiniteError:
             raise
         except InputError as error:
