@@ -116,9 +116,9 @@ def _size(kind: str, arrays: list[Any]) -> float:
     if kind == "ConstantOfShape":
         return _product(known[0])
     if kind == "Expand":
-        return _product(np.maximum(known[1], 1)) * known[0].size
+        return _product(np.maximum(known[1], 1)) * float(known[0].size)
     if kind == "Tile":
-        return _product(known[1]) * known[0].size
+        return _product(known[1]) * float(known[0].size)
     if kind == "Range":
         start, stop, step = (float(array.reshape(())) for array in known)
         return abs(stop - start) / abs(step) if step else math.inf
@@ -132,4 +132,4 @@ def _size(kind: str, arrays: list[Any]) -> float:
 
 
 def _product(sizes: Any) -> float:
-    return math.prod(float(size) for size in np.reshape(sizes, -1))
+    return float(math.prod(float(size) for size in np.reshape(sizes, -1)))

@@ -61,6 +61,7 @@ WHOLES: tuple[tuple[Array, Callable[[Graph, Tensor], Tensor]], ...] = (
     (kinds.SiLU().forward(GRID), _unary(kinds.SiLU)),
     (kinds.Softplus().forward(GRID), _unary(kinds.Softplus)),
     (kinds.Sigmoid().forward(GRID), _unary(kinds.Sigmoid)),
+    (-np.logaddexp(-GRID, 0.0), arithmetic.log_sigmoid),
     (GRID * np.tanh(np.logaddexp(GRID, 0.0)), arithmetic.mish),
 )
 
