@@ -1,6 +1,6 @@
 """The reference networks, in PyTorch, and how they are trained on MNIST.
 
-``python benchmarks/models/zoo.py [NAME ...]`` trains them and writes them, imported and calibrated, to
+``python benchmarks/models/zoo.py [NAME ...]`` trains them and writes them, imported, to
 ``tests/laws/models``, where the tests and ``benchmarks/models/reference.py`` find them. MNIST is looked for as by the
 tests: ``mnist.npz`` in ``$TRINE_DATA`` or beside the checkout.
 """
@@ -19,7 +19,6 @@ import trine.nn
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "tests" / "laws" / "models"
-CALIBRATION = 2000  # training images on which the widths rest
 
 
 class LeNet5(nn.Sequential):
@@ -143,7 +142,6 @@ def main() -> None:
         network = kind()
         train(network, data["x_train"], data["y_train"], epochs)
         model = trine.nn.from_torch(network, (1, 28, 28))
-        model = trine.nn.calibrate(model, data["x_train"][:CALIBRATION])
         model.save(MODELS / f"{name}.npz")
         right = (model.predict(data["x_test"]).argmax(1) == data["y_test"]).mean()
         weights = sum(parameter.numel() for parameter in network.parameters())

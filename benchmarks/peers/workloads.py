@@ -1,7 +1,8 @@
 """What every peer computes, its right answers, and the lines in which it is asked and answers; needs numpy alone.
 
 ``w1`` and ``w2``: 1 and 128 images through the seed CNN, weights and images secret. ``w4``: the product of two secret
-1024 x 1024 matrices, with truncation. ``w5``: ReLU of 10^6 secret values.
+1024 x 1024 matrices, with truncation. ``w5``: ReLU of 10^6 secret values. ``w6`` and ``w7``: softmax of 128 secret rows
+of 10 and of 1000.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import NamedTuple
 import numpy as np
 
 BATCHES = {"w1": 1, "w2": 128}
-NAMES = ("w1", "w2", "w4", "w5")
+CLASSES = {"w6": 10, "w7": 1000}
+NAMES = ("w1", "w2", "w4", "w5", *CLASSES)
 SHAPES = [(3, 3, 1, 16), (16,), (3, 3, 16, 32), (32,), (3, 3, 32, 64), (64,), (64, 10), (10,)]
 
 
@@ -51,6 +53,10 @@ def workload(name: str, weights: list[np.ndarray], images: np.ndarray) -> Worklo
     if name == "w5":
         values = rng.normal(0, 10, 10**6)
         return Workload(False, [values.astype(np.float32)], np.maximum(values, 0))
+    if name in CLASSES:
+        logits = np.random.default_rng(0).normal(0, 5, (128, CLASSES[name]))
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        return Workload(False, [logits.astype(np.float32)], powers / powers.sum(-1, keepdims=True))
     raise ValueError(f"expected one of {NAMES}, got {name!r}")
 
 

@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from trine import nn
 from trine.cluster import Cluster, connect
 from trine.cluster.config import ClusterFile
 from trine.cluster.http import Parties
@@ -292,6 +293,18 @@ def test_keras_models_can_be_shared(cluster, tmp_path):
         with connect(cluster.client_file) as client:
             np.testing.assert_allclose(client.query(x), model.predict(x, verbose=0), atol=ERROR)
         service.stop()
+
+
+def test_channels_first_and_tokens(serve):
+    """What a client passes and gets is not always what the parties hold."""
+    rng = np.random.default_rng(5)
+    layers = [(nn.Conv2D(rng.normal(size=(2, 2, 3, 2))), [0])]
+    first = nn.Model(layers, (3, 4, 5), (-1, 1), input_axes=(1, 2, 0), output_axes=(2, 0, 1))
+    words = nn.Sequential([nn.OneHot(7), nn.Dense(rng.normal(size=(7, 3)))], (5,), (0, 6))
+    for model, x in ((first, rng.uniform(-1, 1, (2, 3, 4, 5))), (words, rng.integers(0, 7, (4, 5)))):
+        answers = serve(model, f"model{x.ndim}").query(x)
+        assert answers.shape == (len(x), *model.output_shape)
+        np.testing.assert_allclose(answers, model.predict(x), atol=ERROR)
 
 
 def test_two_clusters_at_once(cluster, small):

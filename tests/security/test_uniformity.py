@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from trine.mpc import deal
+from trine.mpc import deal, functions
 from trine.mpc.arithmetic import multiply
 from trine.mpc.compare import nonnegative, rectify, relu
 from trine.mpc.share import accept, input_from, reveal
+from trine.mpc.trees import TreeShapes, reached_leaves
 from trine.mpc.truncation import truncate
 
 SIGNIFICANCE = 1e-6
@@ -28,6 +29,7 @@ INPUTS = {
     "smallest": np.full(N, -(1 << 40)),
     "alternating": np.where(np.arange(N) % 2, (1 << 39), -(1 << 39)),
 }
+CHAIN = TreeShapes((1, 2, 3, 4, 4))
 PROTOCOLS = {
     "input": lambda three, x: three.session.call(input_from, 0, x.view(np.uint64), x.shape),
     "reveal": lambda three, x: three.session.call(reveal, three.share(x)),
@@ -39,6 +41,17 @@ PROTOCOLS = {
     "nonnegative": lambda three, x: three.session.call(nonnegative, three.share(x), 42),
     "relu": lambda three, x: three.session.call(relu, three.share(x), 42, 42),
     "rectify": lambda three, x: three.session.call(rectify, three.share(x), 16, 42, 44),
+    "sigmoid": lambda three, x: three.session.call(functions.sigmoid, three.share(x), 42),
+    "gelu": lambda three, x: three.session.call(functions.gelu, three.share(x), 42),
+    "exp": lambda three, x: three.session.call(functions.exp, three.share(x), 42),
+    "log": lambda three, x: three.session.call(functions.log, three.share(x), 42),
+    "reciprocal": lambda three, x: three.session.call(functions.reciprocal, three.share(x), 42),
+    "divide": lambda three, x: three.session.call(functions.divide, three.share(x), three.share(x), 42, 42),
+    "softmax": lambda three, x: three.session.call(functions.softmax, three.share(x.reshape(-1, 4)), 42),
+    "topk": lambda three, x: three.session.call(functions.topk, three.share(x.reshape(-1, 4)), 2, 42),
+    "reached leaves": lambda three, x: three.session.call(
+        reached_leaves, three.session.each(lambda p, s: s.a, three.share(x.reshape(-1, 4))), CHAIN, 42, 42
+    ),
 }
 
 
@@ -58,7 +71,9 @@ def test_every_message_is_uniform(new_three, protocol, secret):
 
 
 @pytest.mark.parametrize("secret", ["zeros", "largest"])
-@pytest.mark.parametrize("protocol", ["multiply", "truncate", "truncate additive", "relu", "rectify"])
+@pytest.mark.parametrize(
+    "protocol", ["multiply", "truncate", "truncate additive", "relu", "rectify", "sigmoid", "exp", "reached leaves"]
+)
 def test_messages_of_one_party_are_pairwise_independent(new_three, protocol, secret):
     three = new_three(12)
     PROTOCOLS[protocol](three, INPUTS[secret])

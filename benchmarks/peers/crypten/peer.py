@@ -73,7 +73,10 @@ class Party:
         else:
             owners = (MODEL_OWNER, CLIENT) if len(clear) > 1 else (CLIENT,)
             shared = [crypten.cryptensor(value, src=owner) for value, owner in zip(clear, owners, strict=True)]
-            operation = methodcaller("matmul", shared[1]) if name == "w4" else methodcaller("relu")
+            if name in workloads.CLASSES:
+                operation = methodcaller("softmax", 1)
+            else:
+                operation = methodcaller("matmul", shared[1]) if name == "w4" else methodcaller("relu")
             prepared = Prepared(
                 lambda: operation(shared[0]), lambda result: result.get_plain_text(dst=CLIENT), workload.error
             )

@@ -53,6 +53,8 @@ FUNCTIONS: dict[str, Callable[..., jax.Array]] = {
     "w2": seed_cnn,
     "w4": jnp.matmul,
     "w5": lambda values: jnp.maximum(values, 0),
+    "w6": jax.nn.softmax,
+    "w7": jax.nn.softmax,
 }
 
 

@@ -113,6 +113,8 @@ class Owner:
         return Prepared(run, reveal, workload.error)
 
     def answer(self, name: str) -> dict[str, object]:
+        if name in workloads.CLASSES:
+            raise SystemExit("TF Encrypted's ABY3 has no softmax")
         if name not in self.prepared:
             workload = workloads.workload(name, self.weights, self.images)
             prepared = self.prepare_query(workload) if workload.query else self.prepare_operation(name, workload)

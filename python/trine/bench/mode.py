@@ -22,7 +22,7 @@ class Mode:
         secret_matrix: W4.
         relu: elements in W5.
         sample: a kernel is called again and again for so many seconds to make one sample.
-        kernels, slow_kernels, query, batch_query, operation: turns of K1 and K4 to K7, K2 and K3, W1, W2, W4 and W5.
+        kernels, slow_kernels, query, batch_query, operation: turns of K1 and K4 to K7, K2 and K3, W1, W2, and W4 to W7.
     """
 
     name: str

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trine.mpc import Party, Replicated, Session, compare, share
+from trine.mpc import Party, Replicated, Session, compare, functions, share
 from trine.mpc.arithmetic import local_conv2d, local_matmul, local_product, multiply
 from trine.mpc.party import Ring
 from trine.mpc.rounds import Protocol
@@ -26,6 +26,7 @@ UNIT = 2.0**-FRACTION
 WIDTH, PRODUCT_WIDTH = 32, 63
 # Classes of a classifier: what maximum and argmax are asked for.
 CLASSES = 10
+ROWS = 128  # of softmax, whose size is the number of classes
 IMAGE, KERNEL = (13, 13, 16), (3, 3, 16, 32)
 
 Integers = NDArray[np.int64]
@@ -90,6 +91,10 @@ def _rows(n: int) -> list[Integers]:
     return [_numbers(n, CLASSES, bits=WIDTH - 2)]
 
 
+def _logits(classes: int) -> list[Integers]:
+    return [np.rint(np.random.default_rng(0).normal(0, 5, (ROWS, classes)) / UNIT).astype(np.int64)]
+
+
 def _input(party: Party, x: Ring) -> Protocol[Replicated]:
     return (yield from share.input_from(party, 0, x, x.shape))
 
@@ -139,6 +144,15 @@ def _argmax(party: Party, x: Replicated) -> Protocol[Replicated]:
     return index
 
 
+def _softmax(party: Party, x: Replicated) -> Protocol[Replicated]:
+    return (yield from functions.softmax(party, x, WIDTH, FRACTION))
+
+
+def _exact_softmax(x: Integers) -> Floats:
+    powers = np.exp((x - x.max(-1, keepdims=True)) * UNIT)
+    return np.asarray(powers / powers.sum(-1, keepdims=True) / UNIT)
+
+
 def _windows(x: Integers, w: Integers) -> Floats:
     """The convolution in float64, exact here: the sums stay far below 2^53."""
     windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[:2], (1, 2))
@@ -169,5 +183,6 @@ OPERATIONS: dict[str, Operation] = {
     "rectify": Operation(lambda n: [_numbers(n, bits=48)], _rectify, lambda x: np.maximum(x * UNIT, 0), tolerance=1),
     "select": Operation(lambda n: [_numbers(n) & 1, *_two(n)], _select, lambda bit, x, y: y + bit * (x - y)),
     "maximum": Operation(_rows, _maximum, lambda x: x.max(-1)),
+    "softmax": Operation(_logits, _softmax, _exact_softmax, tolerance=1.2),
     "argmax": Operation(_rows, _argmax, lambda x: x.argmax(-1), unit=1.0),
 }

@@ -1,8 +1,8 @@
 """Other systems for private inference, each in an environment and a process of its own, driven line by line.
 
 A directory of peers holds ``<name>/peer.py`` and, once ``<name>/setup.sh`` has been run, ``.venvs/<name>/bin/python``.
-``peer.py --weights W.npz --images X.npy`` reads lines ``w1``, ``w2``, ``w4``, ``w5``, and answers each with one line of
-JSON: workload, seconds, bytes, rounds (null where it cannot tell) and max_error.
+``peer.py --weights W.npz --images X.npy`` reads lines ``w1``, ``w2``, ``w4`` ... ``w7``, and answers each with one line
+of JSON: workload, seconds, bytes, rounds (null where it cannot tell) and max_error.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RunningPeer:
         self._process = process
 
     def run(self, workload: str) -> Answer:
-        """Run "w1", "w2", "w4" or "w5" once.
+        """Run "w1", "w2" or one of "w4" to "w7" once.
 
         Raises:
             BenchmarkError: it failed, ended, or answered something else.

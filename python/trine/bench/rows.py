@@ -60,7 +60,7 @@ class Row:
     """A comparison, or trine's own figures if there is nobody to compare with.
 
     Attributes:
-        id: K1 to K7, W1, W2, W4 or W5.
+        id: K1 to K7, W1, W2 or W4 to W7.
         what: what was done, in a few words.
         note: how, and what the other side is, for whoever wants to judge the comparison.
         ours: trine's side.

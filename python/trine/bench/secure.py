@@ -1,4 +1,4 @@
-"""W1, W2, W4 and W5: whole queries and large operations on secret values, beside other systems."""
+"""W1, W2 and W4 to W7: whole queries and large operations on secret values, beside other systems."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trine.bench.mode import Mode
+from trine.bench.operations import ROWS
 from trine.bench.peers import Peer, RunningPeer, running
 from trine.bench.rows import Limit, Row, Side
 from trine.bench.turns import Pace, alternate
-from trine.bench.workloads import Answer, Ours
+from trine.bench.workloads import FEW_CLASSES, MANY_CLASSES, Answer, Ours
 from trine.errors import BenchmarkError
 
 __all__ = ["WORKLOADS", "measure"]
@@ -46,6 +47,20 @@ QUERY = (
     "processes, TLS among them and HTTPS to the client. Bytes are those of parties and client together."
 )
 OPERATION = "From shares to shares, three party processes, TLS among them, the slowest party's time."
+
+
+def _softmax(classes: int) -> Workload:
+    return Workload(
+        lambda mode: f"softmax of {ROWS} x {classes} secret values",
+        f"{OPERATION} 16 fractional bits, declared abs(x) < 2^15; logits are normal with deviation 5. A turn is five "
+        "runs back to back, of which the last three count.",
+        10.0,
+        lambda mode: mode.operation,
+        lambda answer, memory, mode: [],
+        settling=2,
+        counted=3,
+    )
+
 
 WORKLOADS = {
     "W1": Workload(
@@ -84,6 +99,8 @@ WORKLOADS = {
         lambda mode: mode.operation,
         lambda answer, memory, mode: [Limit("sent per element", _divided(answer.bytes, mode.relu), 90, "B")],
     ),
+    "W6": _softmax(FEW_CLASSES),
+    "W7": _softmax(MANY_CLASSES),
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from trine import _core
 from trine.bench.machine import peak_memory
 from trine.bench.operations import OPERATIONS, Operation, max_error, opened, share_operands
 from trine.errors import TrineError
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--ports", type=int, nargs=PARTIES, required=True)
     options = parser.parse_args()
+    _core.keep_freed_memory()  # as the service's parties do
     peers: dict[int, Address] = {i: ("127.0.0.1", port) for i, port in enumerate(options.ports) if i != options.id}
     mesh = Mesh(
         options.id,

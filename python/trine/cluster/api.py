@@ -86,7 +86,7 @@ def build_app(mesh: Mesh, models: Models, scheduler: Scheduler) -> Starlette:
         )
         model = models.get(asked.model, asked.share)
         model.check_open()
-        shape = (asked.batch, *model.plan.input_shape)
+        shape = (asked.batch, *model.plan.forms[0].shape)
         payload = await _body(request, SEED_BYTES + 8 * math.prod(shape))
         (x,) = accept(party, payload, [shape])
         answer = await scheduler.answer(asked, x)

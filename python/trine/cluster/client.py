@@ -180,7 +180,7 @@ class Client:
         return statuses[0].share, Plan.from_json(statuses[0].plan)
 
     def _part(self, answer: Response, batch: int) -> NDArray[np.uint64]:
-        shape = (batch, *self.output_shape)
+        shape = (batch, *self.plan.forms[-1].shape)
         if len(answer.body) != 8 * math.prod(shape):
             raise ProtocolError(f"party {answer.party} sent {len(answer.body)} bytes for an output of shape {shape}")
         return np.frombuffer(answer.body, "<u8").reshape(shape).astype(np.uint64)

@@ -1,6 +1,6 @@
 """Shares: secret values held by three parties (or additively by any number), and the protocols that compute on them."""
 
-from trine.mpc import additive
+from trine.mpc import additive, functions
 from trine.mpc.party import Party, Replicated
 from trine.mpc.secret import Secret
 from trine.mpc.session import LocalSession, PartySession, PerParty, Session
@@ -17,5 +17,6 @@ __all__ = [
     "accept",
     "additive",
     "deal",
+    "functions",
     "reconstruct",
 ]

@@ -7,6 +7,7 @@ sharing. The tests hold these against what the channel counts. Functions such as
 from __future__ import annotations
 
 from trine.mpc.bits import GROUP, table_rows, words
+from trine.mpc.trees import TreeShapes
 from trine.net import Cost
 from trine.ring.pack import packed_size
 
@@ -17,6 +18,7 @@ __all__ = [
     "nonnegative",
     "open_masked",
     "open_sign",
+    "reached_leaves",
     "rectify",
     "relu",
     "reshare",
@@ -86,6 +88,19 @@ def argmax(rows: int, n: int, width: int = 64) -> Cost:
     return _tournament(rows, n, 2, width)
 
 
+def reached_leaves(n: int, shapes: TreeShapes, width: int, out_width: int = 64) -> Cost:
+    """The leaves that n inputs reach, in all trees."""
+    start = open_masked(n * shapes.nodes, width, additive=True)
+    signs = _less(n * shapes.nodes, width - 1)
+    leaves = Cost(1, 6 * 8 * words(n * shapes.leaves))
+    merges = shapes.merges
+    if merges:
+        signs += Cost(1, 3 * 8 * words(n * shapes.nodes))
+    for targets, _ in merges[:-1]:
+        signs += Cost(1, 3 * 8 * words(n * len(targets)))
+    return start + (signs + leaves | shared_bits(n * shapes.leaves, out_width))
+
+
 def _tournament(rows: int, n: int, values: int, width: int) -> Cost:
     total = Cost()
     while n > 1:
@@ -113,9 +128,14 @@ def shared_bits(n: int, out_width: int) -> Cost:
 
 def open_sign(n: int, width: int) -> Cost:
     """Comparison of ``width`` bits after the masked opening, and the opening of the hidden sign."""
+    return _less(n, width) + Cost(1, 6 * 8 * words(n))
+
+
+def _less(n: int, width: int) -> Cost:
+    """Comparison of ``width`` bits after the masked opening, up to the parts of the last product."""
     plane = 8 * words(n)
     groups = -(-width // GROUP)
-    total = Cost(1, 6 * plane)
+    total = Cost()
     if groups:
         total += Cost(1, table_rows(width) * plane)
     if groups > 1:

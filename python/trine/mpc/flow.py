@@ -15,11 +15,13 @@ class Task(NamedTuple):
 
     Attributes:
         inputs: numbers of the values it takes.
-        start: begins it, given those values.
+        start: begins it, given those values; where it is local, does the whole of it.
+        local: whether it has no rounds, and ``start`` returns its value.
     """
 
     inputs: Sequence[int]
-    start: Callable[..., Protocol[Any]]
+    start: Callable[..., Any]
+    local: bool = False
 
 
 def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
@@ -38,10 +40,29 @@ def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
     values: dict[int, Any] = {0: given}
     takers = [0] * (len(tasks) + 1)
     for task in tasks:
-        for value in set(task.inputs):
+        for value in task.inputs:
             takers[value] += 1
     waiting = list(range(len(tasks)))
     running: list[tuple[int, Protocol[Any], Round]] = []
+
+    def begun() -> list[tuple[int, Protocol[Any]]]:
+        """Do what is local and has all it takes; the protocols that have it too."""
+        protocols = []
+        for index in waiting.copy():  # what a local task gives is there for those after it
+            inputs, start, local = tasks[index]
+            if not all(value in values for value in inputs):
+                continue
+            waiting.remove(index)
+            taken = [values[value] for value in inputs]
+            for value in inputs:
+                takers[value] -= 1
+                if not takers[value]:
+                    del values[value]
+            if local:
+                values[index + 1] = start(*taken)
+            else:
+                protocols.append((index, start(*taken)))
+        return protocols
 
     def resume(index: int, protocol: Protocol[Any], received: Received | None) -> None:
         try:
@@ -51,30 +72,20 @@ def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
         else:
             running.append((index, protocol, turn))
 
-    def start() -> None:
-        for index in list(waiting):  # what a local task gives is there for those after it
-            inputs, begin = tasks[index]
-            if all(value in values for value in inputs):
-                waiting.remove(index)
-                taken = [values[value] for value in inputs]
-                for value in set(inputs):
-                    takers[value] -= 1
-                    if not takers[value]:
-                        del values[value]
-                resume(index, begin(*taken), None)
-
-    start()
-    while running:
-        turns, before = running, len(values)
-        running = []
-        if len(turns) == 1:
-            index, protocol, turn = turns[0]
-            resume(index, protocol, (yield turn))
-        else:
-            rounds = [turn for _, _, turn in turns]
-            received = yield joined(rounds)
-            for (index, protocol, _), mine in zip(turns, parted(rounds, received), strict=True):
-                resume(index, protocol, mine)
-        if len(values) > before:
-            start()
-    return values[len(tasks)]
+    while True:
+        ready = begun()
+        if len(ready) == 1 and not running:  # nothing else can go on before this one's end
+            values[ready[0][0] + 1] = yield from ready[0][1]
+            continue
+        for index, protocol in ready:
+            resume(index, protocol, None)
+        if not running and ready:  # all of them had no rounds
+            continue
+        if not running:
+            return values[len(tasks)]
+        turns = running.copy()
+        running.clear()
+        rounds = [turn for _, _, turn in turns]
+        received = yield joined(rounds)
+        for (index, protocol, _), mine in zip(turns, parted(rounds, received), strict=True):
+            resume(index, protocol, mine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trine.errors import DtypeError, InputError, RangeError, ShapeError
-from trine.mpc import compare
+from trine.mpc import compare, functions
 from trine.mpc.arithmetic import add_public, local_conv2d, local_matmul, local_product, reshare
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol
@@ -196,14 +197,25 @@ class Secret:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: ArrayLike) -> Secret:
-        """Quotient by public numbers: the product by their reciprocals."""
+    def __truediv__(self, other: Secret | ArrayLike) -> Secret:
+        """Quotient by public numbers, the product by their reciprocals; or by secret ones.
+
+        By a secret: :func:`trine.mpc.functions.divide`, whose quotient must fit the format; x / 0 is 0.
+        """
         if isinstance(other, Secret):
-            raise InputError("division by a secret is not available; divide by public numbers")
+            _joint_shape(self.shape, other.shape)
+            fraction = max(self.fraction, other.fraction) or 16
+            a, b = self._scaled(fraction), other._scaled(fraction)
+            value = a._session.call(functions.divide, a._value, b._value, a._format_width, b._format_width, fraction)
+            return Secret(a._session, value, fraction, min(a.bound << fraction, 1 << (a._limit - 1)))
         divisor = real_array(other)
         if not divisor.all():
             raise RangeError("division by zero")
         return self * (1.0 / divisor)
+
+    def __rtruediv__(self, other: ArrayLike) -> Secret:
+        """Public numbers divided by secret ones: their product with :meth:`reciprocal`."""
+        return self.reciprocal() * other
 
     def __matmul__(self, other: Secret) -> Secret:
         """Matrix product of two secret matrices; cost that of an element-wise product of the result's size."""
@@ -254,8 +266,85 @@ class Secret:
     def argmax(self) -> Secret:
         """Index of the (first) largest value along the last axis. Cost: :func:`trine.mpc.cost.argmax`."""
         found = self._session.call(compare.argmax, self._value, self.width + 1)
-        value = found[0] if isinstance(found[0], Replicated) else type(found)(pair[0] for pair in found)
-        return Secret(self._session, value, 0, self.shape[-1])
+        return Secret(self._session, _half(found, 0), 0, self.shape[-1])
+
+    # Functions: each for every number of the format; errors and costs are those of trine.mpc.functions.
+
+    def exp(self) -> Secret:
+        """e^x, saturated just below 2^30: :func:`trine.mpc.functions.exp`."""
+        fraction = self._fractional().fraction
+        return self._function(functions.exp, 1 << (fraction + min(30, 62 - 2 * fraction)))
+
+    def log(self) -> Secret:
+        """Natural logarithm; that of one unit for x <= 0: :func:`trine.mpc.functions.log`."""
+        return self._function(functions.log, self._fractional()._unit * 40)
+
+    def reciprocal(self) -> Secret:
+        """1 / x; 1 / 0 is 2^fraction: :func:`trine.mpc.functions.reciprocal`."""
+        return self._function(functions.reciprocal, 2 * self._fractional()._unit ** 2)
+
+    def sqrt(self) -> Secret:
+        """Square root; 0 for x <= 0: :func:`trine.mpc.functions.sqrt`."""
+        x = self._fractional()
+        return self._function(functions.sqrt, math.isqrt(x.bound * x._unit) + 2 + (math.isqrt(x.bound * x._unit) >> 16))
+
+    def rsqrt(self) -> Secret:
+        """1 / sqrt(x); 2^(fraction / 2) for x <= 0: :func:`trine.mpc.functions.rsqrt`."""
+        unit = self._fractional()._unit
+        return self._function(functions.rsqrt, 2 * unit * math.isqrt(unit))
+
+    def sigmoid(self) -> Secret:
+        """1 / (1 + e^-x): :func:`trine.mpc.functions.sigmoid`."""
+        return self._function(functions.sigmoid, self._fractional()._unit + 4)
+
+    def tanh(self) -> Secret:
+        """Hyperbolic tangent: :func:`trine.mpc.functions.tanh`."""
+        return self._function(functions.tanh, self._fractional()._unit + 4)
+
+    def gelu(self, *, approximate: bool = False) -> Secret:
+        """x (1 + erf(x / sqrt 2)) / 2, or its form with tanh: :func:`trine.mpc.functions.gelu`."""
+        x = self._fractional()
+        return self._function(functions.gelu_tanh if approximate else functions.gelu, x.bound + x._unit)
+
+    def silu(self) -> Secret:
+        """x sigmoid(x): :func:`trine.mpc.functions.silu`."""
+        x = self._fractional()
+        return self._function(functions.silu, x.bound + x._unit)
+
+    def softplus(self) -> Secret:
+        """log(1 + e^x): :func:`trine.mpc.functions.softplus`."""
+        x = self._fractional()
+        return self._function(functions.softplus, x.bound + x._unit)
+
+    def elu(self) -> Secret:
+        """x where it is positive, else e^x - 1: :func:`trine.mpc.functions.elu`."""
+        x = self._fractional()
+        return self._function(functions.elu, x.bound + x._unit)
+
+    def softmax(self) -> Secret:
+        """Softmax along the last axis: :func:`trine.mpc.functions.softmax`."""
+        return self._function(functions.softmax, self._fractional()._unit + 4)
+
+    def log_softmax(self) -> Secret:
+        """Its logarithm: :func:`trine.mpc.functions.log_softmax`."""
+        x = self._fractional()
+        return self._function(functions.log_softmax, 2 * x.bound + 15 * x._unit)
+
+    def sort(self, *, descending: bool = False) -> Secret:
+        """The values along the last axis in order, exactly: :func:`trine.mpc.functions.sort`."""
+        order = functools.partial(functions.sort, descending=descending)
+        return self._with(self._session.call(order, self._value, self._format_width))
+
+    def argsort(self, *, descending: bool = False) -> Secret:
+        """Where the values were before :meth:`sort`; equal ones stay in order: :func:`trine.mpc.functions.argsort`."""
+        order = functools.partial(functions.argsort, descending=descending)
+        found = self._session.call(order, self._value, self._format_width)
+        return Secret(self._session, _half(found, 1), 0, self.shape[-1])
+
+    def topk(self, k: int) -> tuple[Secret, Secret]:
+        """The k largest values along the last axis, and where they were: :func:`trine.mpc.functions.topk`."""
+        found = self._session.call(functions.topk, self._value, k, self._format_width)
+        return self._with(_half(found, 0)), Secret(self._session, _half(found, 1), 0, self.shape[-1])
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a secret cannot decide an if: use select, or reveal it first")
@@ -268,6 +357,29 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"Secret(shape={self.shape}, fraction={self.fraction}, width={self.width})"
+
+    @property
+    def _unit(self) -> int:
+        """The integer that stands for 1."""
+        return 1 << self.fraction
+
+    @property
+    def _limit(self) -> int:
+        """Signed bits that every number of this format fits in."""
+        return 62 - self.fraction + 1
+
+    @property
+    def _format_width(self) -> int:
+        """The width, or what the format promises if that is less."""
+        return min(self.width, self._limit)
+
+    def _fractional(self) -> Secret:
+        """Itself, whole numbers with 16 fractional bits."""
+        return self if self.fraction else self._scaled(16)
+
+    def _function(self, protocol: Callable[..., Protocol[Replicated]], bound: int) -> Secret:
+        x = self._fractional()
+        return Secret(x._session, x._session.call(protocol, x._value, x._format_width, x.fraction), x.fraction, bound)
 
     def _complement(self) -> Secret:
         """1 for 0 and 0 for 1."""
@@ -318,6 +430,11 @@ def _multiply_truncate(
     if not shift:
         return (yield from reshare(party, mine))
     return (yield from truncate(party, mine, shift, max(width, shift + 1)))
+
+
+def _half(found: Any, index: int) -> Any:
+    """One of the two results of a protocol, at one party or at three."""
+    return found[index] if isinstance(found[0], Replicated) else type(found)(pair[index] for pair in found)
 
 
 def _after(bound: int, shift: int) -> int:

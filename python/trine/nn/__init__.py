@@ -3,6 +3,7 @@
 from trine.nn.compiler import CompiledModel, calibrate, compile
 from trine.nn.importers.keras import from_keras
 from trine.nn.importers.onnx import from_onnx
+from trine.nn.importers.sklearn import from_sklearn
 from trine.nn.importers.torch import from_torch
 from trine.nn.infer import infer
 from trine.nn.layers import (
@@ -10,12 +11,14 @@ from trine.nn.layers import (
     GELU,
     Add,
     Affine,
+    ArgMax,
     AvgPool2D,
     Clip,
     Concatenate,
     Conv2D,
     Dense,
     Flatten,
+    InputRanges,
     LayerNorm,
     LeakyReLU,
     LogSoftmax,
@@ -34,6 +37,7 @@ from trine.nn.layers import (
     Softmax,
     Softplus,
     Tanh,
+    Trees,
     batch_norm,
 )
 from trine.nn.model import Model, Node, Sequential
@@ -44,6 +48,7 @@ __all__ = [
     "GELU",
     "Add",
     "Affine",
+    "ArgMax",
     "AvgPool2D",
     "Clip",
     "CompiledModel",
@@ -51,6 +56,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Flatten",
+    "InputRanges",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
@@ -73,11 +79,13 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Trees",
     "batch_norm",
     "calibrate",
     "compile",
     "from_keras",
     "from_onnx",
+    "from_sklearn",
     "from_torch",
     "infer",
 ]

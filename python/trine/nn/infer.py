@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -15,7 +14,7 @@ from trine.mpc.flow import Task, flow
 from trine.mpc.party import Ring
 from trine.mpc.rounds import Protocol, Randomness, together
 from trine.nn.plan import Plan
-from trine.nn.steps import Step, Tensor, Value, additive_part
+from trine.nn.steps import LocalStep, OpeningStep, Step, Tensor, additive_part
 from trine.ring.pack import low_bits
 
 __all__ = ["Prepared", "infer", "pack_weights", "prepare"]
@@ -85,15 +84,18 @@ def _infer(
         prepared.clear()
     remaining = iter(weights)
     tasks = [
-        Task(step.inputs, partial(_run, step, party, [next(remaining) for _ in step.tensors()], random))
+        _task(party, step, [next(remaining) for _ in step.tensors()], random)
         for step, random in zip(plan.steps, randomness, strict=True)
     ]
     part = additive_part((yield from flow(x, tasks)))
     return low_bits(part + party.zero(part.shape), plan.output_width)
 
 
-def _run(step: Step, party: Party, tensors: Sequence[Tensor], random: Any, *values: Value) -> Protocol[Value]:
-    return step.run(party, values, tensors, random)
+def _task(party: Party, step: Step, tensors: Sequence[Tensor], random: Any) -> Task:
+    if isinstance(step, LocalStep):
+        return Task(step.inputs, lambda *values: step.apply(party, values, tensors), local=True)
+    assert isinstance(step, OpeningStep)
+    return Task(step.inputs, lambda *values: step.run(party, values, tensors, random))
 
 
 def _rows(party: Party, x: Replicated, begin: int, end: int) -> Replicated:

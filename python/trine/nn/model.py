@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trine.errors import InputError, RangeError, ShapeError, UnsupportedModelError
-from trine.nn.layers import LAYERS, Array, Layer, OneHot, Shape
+from trine.nn.layers import LAYERS, Array, InputRanges, Layer, OneHot, Shape
 from trine.ring.fixed import real_array
 
 __all__ = ["Model", "Node", "Range", "Sequential"]
@@ -54,6 +54,7 @@ class Model:
         ShapeError: a layer does not fit what it takes; says which.
         InputError: no layers, or one takes what is not there yet, or another argument makes no sense.
 
+    >>> from trine.nn import Add, Dense
     >>> double = Model([(Dense(np.eye(2)), [0]), (Add(), [0, 1])], input_shape=(2,))
     >>> double.predict([3, 4])
     array([6., 8.])
@@ -187,6 +188,7 @@ class Model:
 class Sequential(Model):
     """Layers applied one after the other.
 
+    >>> from trine.nn import Dense, Flatten, ReLU
     >>> model = Sequential([Flatten(), Dense(np.eye(4), name="logits"), ReLU()], input_shape=(2, 2, 1))
     >>> model.predict([[[1], [-2]], [[3], [4]]])
     array([1., 0., 3., 4.])
@@ -216,7 +218,7 @@ def _check(index: int, node: Node) -> None:
         raise InputError(f"layer {index}, {layer.label}: takes {expected} inputs, got {len(node.inputs)}")
     if not all(type(value) is int and 0 <= value <= index for value in node.inputs):
         raise InputError(f"layer {index}, {layer.label}: takes values {node.inputs}, of which 0 to {index} are there")
-    if isinstance(layer, OneHot) and index:
+    if isinstance(layer, OneHot | InputRanges) and index:
         raise UnsupportedModelError(f"layer {index}, {layer.label}: can only be the first layer")
 
 

@@ -17,6 +17,7 @@ from trine.errors import InputError, ProtocolError, RangeError, ShapeError, Trin
 from trine.mpc.party import Ring
 from trine.mpc.session import overlapping_rounds
 from trine.net import Cost
+from trine.nn.layers import InputRanges
 from trine.nn.model import rearranged
 from trine.nn.steps import STEPS, Form, Step
 from trine.ring import FixedPoint
@@ -44,12 +45,17 @@ class Plan:
         input_range: every input value lies between these two numbers.
         input_axes: the order in which the steps see the input's axes.
         output_axes: the order in which a client sees the axes of what the last step gives.
-        tokens: how many numbers an input value can be, if the client makes a one-hot row of each; else 0.
         fraction: fractional bits of an input.
         output_fraction: fractional bits of an output.
         output_gain: an output is to be multiplied by this.
         output_width: outputs are shared modulo 2^output_width, as signed numbers.
         steps: what is done, each step after those whose values it takes.
+        tokens: how many numbers an input value can be, if the client makes a one-hot row of each; else 0.
+        input_low: the least that each value of a row can be, if the client brings each from a range of its own to a
+            common one: see :class:`trine.nn.InputRanges`; else empty.
+        input_high: the greatest, likewise.
+        input_size: of the common range.
+        input_single: whether values are rounded to float32 first.
     """
 
     input_shape: tuple[int, ...]
@@ -57,12 +63,16 @@ class Plan:
     input_range: tuple[float, float]
     input_axes: tuple[int, ...]
     output_axes: tuple[int, ...]
-    tokens: int
     fraction: int
     output_fraction: int
     output_gain: float
     output_width: int
     steps: tuple[Step, ...]
+    tokens: int = 0
+    input_low: tuple[float, ...] = ()
+    input_high: tuple[float, ...] = ()
+    input_size: float = 0.0
+    input_single: bool = False
 
     def __post_init__(self) -> None:
         if sorted(self.input_axes) != list(range(len(self.input_shape))):
@@ -147,6 +157,8 @@ class Plan:
         values = rearranged(values, self.input_axes)
         if self.tokens:
             return self._one_hot(values)
+        if self.input_low:
+            return self._from_ranges(values)
         low, high = self.input_range
         if values.min() < low or values.max() > high:
             raise RangeError(
@@ -154,6 +166,21 @@ class Plan:
                 "scale inputs as the training data were"
             )
         return FixedPoint(self.fraction).encode(values)
+
+    def _from_ranges(self, values: NDArray[np.float64]) -> Ring:
+        outside = np.flatnonzero(((values < self.input_low) | (values > self.input_high)).any(axis=0))
+        if outside.size:
+            first = outside[0]
+            raise RangeError(
+                f"value {first} of an input lies outside [{self.input_low[first]:g}, {self.input_high[first]:g}], "
+                "the range that the model declares for it"
+            )
+        scaled = self._ranges.forward(values).clip(-self.input_size, self.input_size)
+        return FixedPoint(self.fraction).encode(scaled)
+
+    @property
+    def _ranges(self) -> InputRanges:
+        return InputRanges(np.array(self.input_low), np.array(self.input_high), self.input_size, self.input_single)
 
     def _one_hot(self, values: NDArray[np.float64]) -> Ring:
         if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= self.tokens:
@@ -204,6 +231,8 @@ class Plan:
             raise InputError("its formats are out of range")
         if not 0 <= self.tokens < 1 << 31:
             raise InputError(f"its tokens cannot be {self.tokens}")
+        if self.input_low:
+            self._ranges.output_shape(self.input_shape)
         if not np.isfinite([low, high, self.output_gain]).all():
             raise InputError("its numbers must be finite")
 

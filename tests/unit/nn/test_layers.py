@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trine import nn
 from trine.errors import DtypeError, InputError, NotFiniteError, ShapeError
 from trine.nn import AvgPool2D, Conv2D, Dense, Flatten, ReLU
-from trine.nn.layers import same_padding
+from trine.nn.layers.window import same_padding
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -16,7 +17,7 @@ pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 def conv2d_by_loops(x, weights, bias, stride, pads):
     """The definition of convolution, one product at a time, with an infinite border of zeros."""
     (batch, height, width, channels), (kh, kw, _, outputs) = x.shape, weights.shape
-    top, bottom, left, right = pads
+    (top, bottom), (left, right) = pads
     rows = (height + top + bottom - kh) // stride[0] + 1
     columns = (width + left + right - kw) // stride[1] + 1
     y = np.zeros((batch, rows, columns, outputs))
@@ -56,9 +57,9 @@ def test_same_padding_keeps_one_output_per_stride_and_adds_no_more_than_needed(s
     assert before + after == 0 or size + before + after == (outputs - 1) * stride + window
 
 
-def test_explicit_padding_is_given_to_the_kernels_in_their_order():
-    assert Conv2D(np.ones((3, 3, 1, 1)), padding=((1, 2), (3, 4))).pads((5, 5, 1)) == (1, 2, 3, 4)
-    assert Conv2D(np.ones((3, 3, 1, 1)), padding="valid").pads((5, 5, 1)) == (0, 0, 0, 0)
+def test_explicit_padding_is_kept():
+    assert Conv2D(np.ones((3, 3, 1, 1)), padding=((1, 2), (3, 4))).pads((5, 5, 1)) == ((1, 2), (3, 4))
+    assert Conv2D(np.ones((3, 3, 1, 1)), padding="valid").pads((5, 5, 1)) == ((0, 0), (0, 0))
 
 
 @given(pairs, st.one_of(st.none(), pairs), st.integers(0, 99))
@@ -171,7 +172,7 @@ def test_a_name_is_a_string(kind):
         (Conv2D(np.ones((3, 6, 2, 1))), (5, 5, 2), "does not fit"),
         (AvgPool2D((6, 1)), (5, 5, 1), "does not fit"),
         (AvgPool2D((2, 2)), (25,), "height, width, channels"),
-        (Dense(np.ones((25, 2))), (24,), r"takes \(25,\)"),
+        (Dense(np.ones((25, 2))), (24,), r"takes \(\.\.\., 25\)"),
         (Dense(np.ones((25, 2))), (5, 5), "put a Flatten before it"),
     ],
 )
@@ -181,3 +182,79 @@ def test_inputs_that_do_not_fit_are_refused(layer, shape, complaint):
     assert type(layer).__name__ in str(raised.value)
     with pytest.raises(ShapeError, match=complaint):
         layer.forward(np.zeros((1, *shape)))
+
+
+def test_dilation_and_groups_are_a_kernel_with_zeros_in_it():
+    random = np.random.default_rng(3)
+    x, weights = random.normal(size=(2, 9, 8, 4)), random.normal(size=(3, 2, 2, 6))
+    spread = np.zeros((5, 4, 4, 6))  # neighbours lie 2 and 3 apart; a group's outputs see its channels alone
+    spread[::2, ::3, :2, :3], spread[::2, ::3, 2:, 3:] = weights[..., :3], weights[..., 3:]
+    y = Conv2D(weights, dilation=(2, 3), groups=2).forward(x)
+    np.testing.assert_allclose(y, Conv2D(spread).forward(x), rtol=0, atol=1e-12)
+
+
+@given(pairs, pairs, st.sampled_from(["valid", "same", ((1, 0), (0, 1))]), st.integers(0, 99))
+def test_pools_are_their_definition(window, stride, padding, seed):
+    x = np.random.default_rng(seed).normal(size=(2, 5, 4, 2))
+    largest, mean = nn.MaxPool2D(window, stride, padding), AvgPool2D(window, stride, padding)
+    (top, bottom), (left, right) = largest.pads(x.shape[1:])
+    if window[0] <= max(top, bottom) or window[1] <= max(left, right):
+        return  # a window of padding alone has no mean
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=np.nan)
+    y, z = largest.forward(x), mean.forward(x)
+    assert y.shape == z.shape == (2, *largest.output_shape(x.shape[1:]))
+    for r, s in np.ndindex(*y.shape[1:3]):
+        seen = padded[:, r * stride[0] : r * stride[0] + window[0], s * stride[1] : s * stride[1] + window[1]]
+        assert np.array_equal(y[:, r, s], np.nanmax(seen, axis=(1, 2)))
+        np.testing.assert_allclose(z[:, r, s], np.nanmean(seen, axis=(1, 2)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Conv2D(np.ones((1, 1, 1, 3)), groups=2), "groups"),
+        (lambda: Conv2D(np.ones((1, 1, 1, 3)), groups=0), "groups"),
+        (lambda: nn.Clip(1, 1), "low"),
+        (lambda: nn.Clip(float("nan"), 1), "low"),
+        (lambda: nn.LeakyReLU("steep"), "slope"),
+        (lambda: nn.ELU(1e9), "alpha"),
+        (lambda: nn.Scale(0), "factor"),
+        (lambda: nn.Scale(2.0**30), "factor"),
+        (lambda: nn.LayerNorm(0), "epsilon"),
+        (lambda: nn.Affine(np.array([np.nan])), "scale"),
+        (lambda: nn.Permute((0, 0)), "permutation"),
+        (lambda: nn.Reshape((2, -1)), "shape"),
+        (lambda: nn.Pad((1,), (1, 2)), "one number for each axis"),
+        (lambda: nn.Slice((0,), (1,), (0,)), "step"),
+        (lambda: nn.Concatenate("last"), "axis"),
+        (lambda: nn.OneHot(0), "size"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(make, complaint):
+    with pytest.raises(InputError, match=complaint):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (nn.Add(), [(2, 3), (3, 2)]),
+        (nn.Add(), [(3,), (2, 3)]),
+        (nn.Multiply(), [(2, 3), (2, 4)]),
+        (nn.Concatenate(), [(2, 3), (3, 3)]),
+        (nn.Concatenate(2), [(2, 3), (2, 3)]),
+        (nn.MatMul(), [(2, 3), (2, 3)]),
+        (nn.MatMul(), [(4, 2, 3), (3, 2)]),
+        (nn.Affine(np.ones(3)), [(2, 4)]),
+        (nn.Affine(None, np.ones((2, 3))), [(3,)]),
+        (nn.Permute((1, 0)), [(2, 3, 4)]),
+        (nn.Reshape((5,)), [(2, 3)]),
+        (nn.Pad((-2,), (-1,)), [(3,)]),
+        (nn.Slice((1,), (4,)), [(3,)]),
+        (nn.LayerNorm(), [()]),
+        (nn.Softmax(), [()]),
+    ],
+)
+def test_shapes_that_do_not_go_together_are_refused(layer, shapes):
+    with pytest.raises(ShapeError, match=type(layer).__name__):
+        layer.output_shape(*shapes)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trine import nn
 from trine.errors import (
     DtypeError,
     InputError,
@@ -107,7 +108,7 @@ def test_unusable_inputs_are_refused(x, error, complaint):
 
 
 def test_the_layer_that_does_not_fit_is_named():
-    with pytest.raises(ShapeError, match=r"layer 2, Dense 'logits': takes \(5,\), got .*\(4,\)"):
+    with pytest.raises(ShapeError, match=r"layer 2, Dense 'logits': takes \(\.\.\., 5\), got .*\(4,\)"):
         Sequential([Flatten(), ReLU(), Dense(np.ones((5, 2)), name="logits")], (2, 2, 1))
 
 
@@ -179,26 +180,33 @@ def test_no_number_is_rounded_by_saving(tmp_path, value):
     ("change", "error"),
     [
         (lambda a: a.update(format="other"), InputError),
-        (lambda a: a.update(version=2), UnsupportedModelError),
+        (lambda a: a.update(version=1), UnsupportedModelError),
         (lambda a: a.pop("version"), InputError),
-        (lambda a: a.pop("layers"), InputError),
-        (lambda a: a.update(layers=[]), InputError),
-        (lambda a: a.update(layers=[5]), InputError),
-        (lambda a: a.update(input_shape=[6, 5]), ShapeError),
+        (lambda a: a.pop("nodes"), InputError),
+        (lambda a: a.update(nodes=[]), InputError),
+        (lambda a: a.update(nodes=[5]), InputError),
+        (lambda a: a.update(input_shape=[6, 5]), InputError),
         (lambda a: a.update(input_shape=[10**30, 10**30, 1]), ShapeError),
         (lambda a: a.update(input_shape=None), InputError),
         (lambda a: a.update(input_range=[1, 0]), InputError),
         (lambda a: a.update(input_range=[0, float("nan")]), InputError),
-        (lambda a: a["layers"][0].update(kind="Lambda"), UnsupportedModelError),
-        (lambda a: a["layers"][0].update(kind=["Conv2D"]), InputError),
-        (lambda a: a["layers"][0].update(kind="Layer"), UnsupportedModelError),
-        (lambda a: a["layers"][0].update(code="import os"), InputError),
-        (lambda a: a["layers"][0].update(stride=[0, 1]), InputError),
-        (lambda a: a["layers"][0].update(stride=[1e9, 1]), InputError),
-        (lambda a: a["layers"][0].update(padding="full"), InputError),
-        (lambda a: a["layers"][0].update(name=7), InputError),
-        (lambda a: a["layers"].pop(), InputError),
-        (lambda a: a["layers"].reverse(), InputError),
+        (lambda a: a["nodes"][0].update(kind="Lambda"), UnsupportedModelError),
+        (lambda a: a["nodes"][0].update(kind=["Conv2D"]), InputError),
+        (lambda a: a["nodes"][0].update(kind="Layer"), UnsupportedModelError),
+        (lambda a: a["nodes"][0].update(code="import os"), InputError),
+        (lambda a: a["nodes"][0].update(stride=[0, 1]), InputError),
+        (lambda a: a["nodes"][0].update(stride=[1e9, 1]), InputError),
+        (lambda a: a["nodes"][0].update(padding="full"), InputError),
+        (lambda a: a["nodes"][0].update(name=7), InputError),
+        (lambda a: a["nodes"][2].update(inputs=[3]), InputError),
+        (lambda a: a["nodes"][2].update(inputs=[1, 2]), InputError),
+        (lambda a: a["nodes"][2].update(inputs=[-1]), InputError),
+        (lambda a: a["nodes"][2].update(inputs=["0"]), InputError),
+        (lambda a: a.update(input_axes=[0, 1]), InputError),
+        (lambda a: a.update(output_axes=[1]), InputError),
+        (lambda a: a.update(ranges=[[0, 1]]), InputError),
+        (lambda a: a["nodes"].pop(), InputError),
+        (lambda a: a["nodes"].reverse(), InputError),
     ],
 )
 def test_a_description_that_cannot_be_is_refused(tmp_path, change, error):
@@ -315,3 +323,26 @@ def test_the_undamaged_file_is_read_by_way_of_the_same_rewriting(tmp_path):
     loaded = Sequential.load(tmp_path / "rewritten.npz")
     assert np.array_equal(loaded.layers[5].arrays["weights"], np.zeros((36, 4)))
     assert np.array_equal(loaded.layers[0].arrays["weights"], small_model().layers[0].arrays["weights"])
+
+
+def test_a_graph_answers_and_is_kept(tmp_path):
+    random = np.random.default_rng(8)
+    nodes = [
+        (nn.Dense(random.normal(size=(3, 3))), [0]),
+        (nn.ReLU(), [1]),
+        (nn.Add(), [0, 2]),
+        (nn.Concatenate(), [3, 1]),
+        (nn.Permute((1, 0)), [4]),
+    ]
+    model = nn.Model(nodes, (3, 2), (-1, 1), input_axes=(1, 0), output_axes=(1, 0))
+    x = random.uniform(-1, 1, (4, 3, 2))
+    rows = x.transpose(0, 2, 1)
+    product = rows @ nodes[0][0].weights
+    expected = np.concatenate([rows + np.maximum(product, 0), product], axis=-1)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=0, atol=1e-12)
+    assert model.output_shape == (2, 6)
+    model.save(tmp_path / "graph.npz")
+    loaded = nn.Model.load(tmp_path / "graph.npz")
+    assert np.array_equal(loaded.predict(x), model.predict(x))
+    assert loaded.summary() == model.summary()
+    assert "3 Concatenate of 2, 0" in model.summary()

@@ -9,11 +9,11 @@ import numpy as np
 from trine import _core
 from trine.mpc import bits
 from trine.mpc.bits import GROUP, less_part, share_halves, table_rows, to_planes, words
-from trine.mpc.functions.planes import Injection, all_of, and_part, input_bits, multiply_bits, reshare_bits, xor
+from trine.mpc.functions.planes import Selection, all_of, and_part, input_bits, multiply_bits, reshare_bits, xor
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round, together
 
-__all__ = ["Grid", "find_run"]
+__all__ = ["Grid", "look_up"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Grid:
         return self.width - self.low - self.index
 
 
-def find_run(party: Party, known: Ring, grid: Grid, injection: Injection) -> Protocol[Replicated]:
-    """For each run whether the number lies in it, as shared numbers 0 or 1: (runs, ...).
+def look_up(party: Party, known: Ring, grid: Grid, selection: Selection, table: Ring) -> Protocol[Replicated]:
+    """The row of a table (runs, m) for the run in which the number lies, as shared numbers (m, n); 0 outside the grid.
 
     ``known`` is c at party 1 and r at the others, from a masked opening of the number c - r of ``grid.width`` bits.
 
@@ -49,10 +49,11 @@ def find_run(party: Party, known: Ring, grid: Grid, injection: Injection) -> Pro
     a borrow of the middle, is 0: two equality tests of upper bits, for D_middle of either sign. A borrow of the
     low bits, found by a comparison that runs beside, chooses between a run and its neighbour one cell up.
 
-    5 + max(ceil(log2 g), ceil(log2 h)) rounds less 1 if not exact, for g groups of low and h of upper bits.
+    4 + ceil(log2 h) rounds for h groups of upper bits, or more if the borrow takes longer
+    (:mod:`trine.mpc.functions.cost`).
     """
     count, size = words(known.size), 1 << grid.index
-    table = table_rows(grid.upper)
+    rows = table_rows(grid.upper)
     groups = -(-grid.upper // GROUP)
     runs = (4 if grid.exact else 2) * len(grid.runs)
     comparison = bits.draw_sign(party, known.size, grid.low) if grid.exact else None
@@ -74,7 +75,7 @@ def find_run(party: Party, known: Ring, grid: Grid, injection: Injection) -> Pro
         return xor(here, (yield from multiply_bits(party, borrowed[0], change)))
 
     def cells() -> Protocol[Ring]:
-        sent = np.empty((size + table, count), np.uint64)
+        sent = np.empty((size + rows, count), np.uint64)
         if party.index == 1:
             sent[:size] = _one_hot(to_planes(known, grid.low, grid.index))
             _core.compare_monomials(to_planes(known, grid.low + grid.index, grid.upper), sent[size:])
@@ -91,7 +92,7 @@ def find_run(party: Party, known: Ring, grid: Grid, injection: Injection) -> Pro
 
     # the borrow goes first, so that what waits for it sees it in the round in which it comes
     *_, part = yield from together(*([borrow(comparison)] if comparison else []), cells())
-    return (yield from injection.open(party, np.bitwise_xor.reduce(part, axis=0)))
+    return (yield from selection.open(party, np.bitwise_xor.reduce(part, axis=0), table))
 
 
 def _one_hot(planes: Ring) -> Ring:

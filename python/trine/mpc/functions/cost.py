@@ -153,16 +153,15 @@ def topk(rows: int, n: int, k: int, width: int) -> Cost:
 def _spline(name: str, n: int, width: int, fraction: int, out_width: int) -> Cost:
     used = spline_of(name, fraction)
     grid = used.grid(width)
-    indicators = _find_run(n, grid) | open_sign(n, grid.width - 1)
-    numbers = shared_bits(len(grid.runs) * n, 64) | shared_bits(n, 64)
-    start = open_masked(n, grid.width, additive=False) + (indicators | numbers)
+    indicators = _look_up(n, grid, used.degree + 1 + used.outside.line) | open_sign(n, grid.width - 1)
+    start = open_masked(n, grid.width, additive=False) + (indicators | shared_bits(n, 64))
     powers = sum((reshare(n) for _ in range(used.degree - 1)), Cost())
     value = truncate(n, spline.SCALE - fraction, spline.SCALE + 2, out_width)
     return (start | powers) + (value | reshare(n, out_width) if used.outside.line else value)
 
 
-def _find_run(n: int, grid: Grid) -> Cost:
-    """From the masked opening to the indicators, opened; the numbers that hide them not counted."""
+def _look_up(n: int, grid: Grid, columns: int) -> Cost:
+    """From the masked opening to a table's row of so many numbers."""
     plane, groups, runs = 8 * words(n), -(-grid.upper // GROUP), len(grid.runs)
     table = Cost(1, ((1 << grid.index) + table_rows(grid.upper)) * plane)
     halves = Cost(1, 2 * ((4 if grid.exact else 2) * runs + 2 * groups) * plane)
@@ -172,18 +171,19 @@ def _find_run(n: int, grid: Grid) -> Cost:
         borrow = open_sign(n, grid.low)
         borrow = Cost(max(borrow.rounds, 2), borrow.bytes - 3 * plane)  # reshared, not opened to both
         found |= borrow + Cost(1, 3 * 2 * runs * plane)
-    return found + Cost(1, 6 * runs * plane)
+    selected = Cost(1, 4 * runs * plane) + Cost(1, 16 * columns * n)
+    return found + selected | Cost(0, 8 * runs * n)  # the halves travel with the opening
 
 
 def _bands(n: int, width: int, fraction: int, bands: tuple[Band, ...], out_width: int) -> Cost:
-    grid, cells = exponential.exp_grid(width, fraction, bands)
+    grid, _ = exponential.exp_grid(width, fraction, bands)
     shift = exponential.LOWER + exponential.UPPER - exponential.FACTOR
     factor = Cost(1, 8 * n) + truncate(n, shift, 63)
     start = open_masked(n, grid.width, additive=False)
     values = Cost()
     for band in bands:
         values |= truncate(n, band.shift, exponential.VALUE + 2, out_width)
-    return start + (_find_run(n, grid) | factor | shared_bits(cells * n, 64)) + values
+    return start + (_look_up(n, grid, len(bands)) | factor) + values
 
 
 def _leading(n: int, octaves: Octaves) -> Cost:

@@ -14,9 +14,8 @@ from trine.errors import InputError
 from trine.mpc.arithmetic import add_public, local_product
 from trine.mpc.compare import relu
 from trine.mpc.functions import approximation as real
-from trine.mpc.functions.cells import Grid, find_run
-from trine.mpc.functions.linear import combine, ring_table
-from trine.mpc.functions.planes import draw_injection
+from trine.mpc.functions.cells import Grid, look_up
+from trine.mpc.functions.planes import draw_selection
 from trine.mpc.masked import draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring
 from trine.mpc.rounds import Protocol, Round, dealt, together
@@ -48,7 +47,7 @@ def exp_nonpositive(
 ) -> Protocol[Replicated]:
     """e^x for x <= 0, with ``out_fraction`` fractional bits (at most 28), modulo 2^out_width.
 
-    9 rounds for 46 bits (:func:`trine.mpc.functions.cost.exp_nonpositive`). Error: below 2^-20 e^x and 2 units.
+    10 rounds for 46 bits (:func:`trine.mpc.functions.cost.exp_nonpositive`). Error: below 2^-20 e^x and 2 units.
     For x > 0 the result means nothing: :func:`exp` is for all numbers.
 
     The low bits of c and r (two before the point) give the factor e^(c_low - r_low), a product of a number that
@@ -63,7 +62,8 @@ def exp_nonpositive(
 def exp(party: Party, x: Replicated, width: int, fraction: int = 16, out_width: int = 64) -> Protocol[Replicated]:
     """e^x for every x: 0 far below zero, saturated just below 2^30 (or 2^(62 - 2 fraction) if less) far above it.
 
-    Error: below 2^-16 e^x and 2 units. Rounds: a ReLU's and those of :func:`exp_nonpositive`.
+    Error: below 2^-16 e^x and 2 units; of the largest results, two units of x below the limit and above, below
+    2^(1 - fraction) e^x. Rounds: a ReLU's and those of :func:`exp_nonpositive`.
     """
     top = _top(fraction)
     wider = max(width, fraction + 6) + 1
@@ -79,23 +79,26 @@ def _sum_of_bands(
     shape, z = z.shape, z.map(lambda s: np.ascontiguousarray(s).reshape(-1))
     n = z.a.size
     grid, cells = exp_grid(width, fraction, bands)
-    injection = draw_injection(party, cells, (n,))
+    selection = draw_selection(party, cells, n)
     mask = draw_mask(party, (n,), grid.width, additive=False)
+    table = np.zeros((cells, len(bands)), np.uint64)
+    for column, band in enumerate(bands):
+        stop = cells - band.start
+        table[stop - len(band.factors) : stop, column] = band.factors[::-1]
 
     def online() -> Protocol[Replicated]:
         known = yield from open_masked(party, z, mask, grid.width, cells << grid.low)
-        at, factor = yield from together(find_run(party, known, grid, injection), _factor(party, known, fraction))
-        values = []
-        for band in bands:
-            stop = cells - band.start
-            chosen = Replicated(*(s[stop - len(band.factors) : stop] for s in (at.a, at.b)))
-            power = combine(ring_table([[f] for f in reversed(band.factors)]), chosen)
-            part = local_product(power.map(lambda s: s[0]), factor)
-            values.append(truncate(party, part, band.shift, VALUE + 2, out_width))
+        powers, factor = yield from together(
+            look_up(party, known, grid, selection, table), _factor(party, known, fraction)
+        )
+        part = local_product(powers, factor.map(lambda s: np.broadcast_to(s, powers.shape)))
+        values = [
+            truncate(party, mine, band.shift, VALUE + 2, out_width) for mine, band in zip(part, bands, strict=True)
+        ]
         found: list[Replicated] = yield from together(*values)
         return functools.reduce(Replicated.__add__, found)
 
-    result = yield from dealt(party, injection, online())
+    result = yield from dealt(party, selection, online())
     return result.map(lambda s: s.reshape(shape))
 
 
@@ -138,10 +141,10 @@ def _power(low: Ring, fraction: int, bits: int) -> Ring:
 
 @functools.cache
 def nonpositive_bands(out_fraction: int) -> tuple[Band, ...]:
-    """The one band of :func:`exp_nonpositive`: down to half a unit of the result."""
+    """The one band of :func:`exp_nonpositive`: down to 0.6 units of the result."""
     if not 1 <= out_fraction <= FACTOR:
         raise InputError(f"e^x is available with 1 to {FACTOR} fractional bits, not {out_fraction}")
-    count = math.ceil((out_fraction + 1) * math.log(2) / (1 << CELL)) + 1
+    count = math.ceil((out_fraction + 0.75) * math.log(2) / (1 << CELL)) + 1
     return (Band(0, _factors(Decimal(0), 0, count, VALUE - FACTOR), VALUE - out_fraction),)
 
 

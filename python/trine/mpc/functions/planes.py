@@ -139,6 +139,74 @@ class Injection:
         return found
 
 
+@dataclass(repr=False)
+class Selection:
+    """Random bits that party 1 knows, split as numbers between parties 0 and 2: what turns bits into a table's entry.
+
+    It takes a third of the bytes of an :class:`Injection`, where only linear combinations of the bits are asked for.
+
+    Attributes:
+        planes: party 1's bits, (k, words); at the others an array of that shape.
+        half: at parties 0 and 2 their half of the numbers, (k, n), once dealt.
+    """
+
+    planes: Ring
+    n: int
+    half: Ring | None = None
+
+    def deal(self, party: Party) -> Protocol[None]:
+        """Party 1 splits its bits; party 2's halves come from key 2: 1 round, 8 bytes each."""
+        k, count = self.planes.shape
+        if party.index == 0:
+            received = yield Round({}, {1: [8 * k * self.n]})
+            self.half = received[1][0].view(np.uint64).reshape(k, self.n)
+            return
+        half = party.common(2).uint64((k, self.n))
+        if party.index == 2:
+            self.half = half
+            yield Round({}, {})
+            return
+        values = planes_to_values(self.planes.reshape(-1), (k, 64 * count))[:, : self.n]
+        yield Round({0: [np.subtract(values, half).reshape(-1).view(np.uint8)]}, {})
+
+    def open(self, party: Party, part: Ring, table: Ring) -> Protocol[Replicated]:
+        """The combinations of k shared bits by the columns of a table (k, m): numbers (m, n), modulo 2^64.
+
+        2 rounds; 4 bits for each bit and 16 bytes for each number. The bits, hidden by those of party 1, are opened to
+        parties 0 and 2, which then hold additive parts of every combination; these they exchange, masked.
+        """
+        part ^= party.zero_bits(part.shape)
+        if party.index == 1:
+            part ^= self.planes
+            message = part.reshape(-1).view(np.uint8)
+            shares = Replicated(*(party.common(key).uint64((table.shape[1], self.n)) for key in (1, 2)))
+            yield Round({0: [message], 2: [message]}, {})
+            yield Round({}, {})
+            return shares
+        assert self.half is not None
+        message, peer = part.reshape(-1).view(np.uint8), 2 - party.index
+        received = yield Round({peer: [message]}, {peer: [message.size], 1: [message.size]})
+        opened = part ^ received[peer][0].view(np.uint64).reshape(part.shape)
+        opened ^= received[1][0].view(np.uint64).reshape(part.shape)
+        one = np.full(self.n, party.index == 0, np.uint64)
+        for flip, number in zip(opened, self.half, strict=True) if self.n else ():
+            _core.round_unflip(flip, one, number, number)
+        mine = np.empty((table.shape[1], self.n), np.uint64)
+        _core.z2k_matmul(np.ascontiguousarray(table.T), self.half, mine)
+        pad = party.common(1 if party.index == 0 else 2).uint64(mine.shape)
+        mine -= pad
+        message = mine.reshape(-1).view(np.uint8)
+        received = yield Round({peer: [message]}, {peer: [message.size]})
+        total = mine + received[peer][0].view(np.uint64).reshape(mine.shape)
+        return Replicated(total, pad) if party.index == 0 else Replicated(pad, total)
+
+
+def draw_selection(party: Party, count: int, n: int) -> Selection:
+    """Draw what one selection among ``count`` planes of n bits uses up; local."""
+    shape = (count, words(n))
+    return Selection(party.private.uint64(shape) if party.index == 1 else np.empty(shape, np.uint64), n)
+
+
 def draw_injection(party: Party, count: int, shape: tuple[int, ...], width: int = 64) -> Injection:
     """Draw what the injection of ``count`` planes of bits, one for each element of ``shape``, uses up; local."""
     n = math.prod(shape)

@@ -13,9 +13,9 @@ from trine.errors import InputError
 from trine.mpc import bits
 from trine.mpc.arithmetic import multiply
 from trine.mpc.functions.approximation import Real, decimal, rounded
-from trine.mpc.functions.cells import Grid, find_run
+from trine.mpc.functions.cells import Grid, look_up
 from trine.mpc.functions.linear import add_constant, combine, dot_part, ring_table, stack
-from trine.mpc.functions.planes import draw_injection
+from trine.mpc.functions.planes import draw_injection, draw_selection
 from trine.mpc.masked import draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, place
 from trine.mpc.rounds import Protocol, together
@@ -143,19 +143,25 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
     grid = spline.grid(width)
     mask = draw_mask(party, (n,), grid.width, additive=False)
     signs = bits.draw_sign(party, n, grid.width - 1)
-    inside, below = draw_injection(party, len(spline.runs), (n,)), draw_injection(party, 1, (n,))
+    inside, below = draw_selection(party, len(spline.runs), n), draw_injection(party, 1, (n,))
+    outside, half = spline.outside, 1 << spline.index >> 1
+    table, left = spline.table, ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree]])
+    if outside.line:  # a last column: where it does not hold
+        table = np.hstack([table, ring_table([[start < half] for start, _ in spline.runs])])
+        left = np.hstack([left, ring_table([[1]])])
 
-    def indicators() -> Protocol[Replicated]:
+    def coefficients() -> Protocol[Replicated]:
         known = yield from open_masked(party, x, mask, grid.width, spline.offset)
 
         def sign() -> Protocol[Replicated]:
             hiding = below.hiding(party)
             planes = bits.to_planes(known, 0, grid.width)
             flips = yield from bits.open_sign(party, planes, None if hiding is None else hiding[0], signs)
-            return below.numbers(party, flips[None])
+            return combine(left, below.numbers(party, flips[None]))
 
-        left, runs = yield from together(sign(), find_run(party, known, grid, inside))
-        return Replicated(np.concatenate([runs.a, left.a]), np.concatenate([runs.b, left.b]))
+        apart, within = yield from together(sign(), look_up(party, known, grid, inside, table))
+        found: Replicated = apart + within
+        return found
 
     def powers() -> Protocol[Replicated]:
         square = yield from multiply(party, x, x)
@@ -165,19 +171,14 @@ def evaluate(party: Party, x: Replicated, spline: Spline, width: int, out_width:
         return stack(found)
 
     def online() -> Protocol[Replicated]:
-        at, power = yield from together(indicators(), powers())
-        outside = spline.outside
-        left = ring_table([[(outside.below - outside.above) << SCALE, *[0] * spline.degree]])
-        coefficients = combine(np.concatenate([spline.table, left]), at)
-        part = dot_part(coefficients.map(lambda s: s[1:]), power)
-        part += coefficients.a[0]
+        found, power = yield from together(coefficients(), powers())
+        part = dot_part(found.map(lambda s: s[1 : spline.degree + 1]), power)
+        part += found.a[0]
         add_constant(party, part, outside.above << SCALE)
         value = truncate(party, part, SCALE - spline.fraction, SCALE + 2, out_width)
         if not outside.line:
             return (yield from value)
-        negative = [*(k for k, run in enumerate(spline.runs) if run[0] < 1 << spline.index >> 1), len(spline.runs)]
-        right = place(party, 0, np.ones(n, np.uint64), (n,))
-        right = right - at.map(lambda s: s[negative].sum(axis=0, dtype=np.uint64))
+        right = place(party, 0, np.ones(n, np.uint64), (n,)) - found.map(lambda s: s[-1])
         inner, line = yield from together(value, multiply(party, right, x, out_width))
         total: Replicated = inner + line
         return total

@@ -11,14 +11,14 @@ import numpy as np
 from trine.errors import UnsupportedModelError
 from trine.mpc.party import Ring
 from trine.nn import layers as kinds
-from trine.nn.compiler import functions, images, linear
+from trine.nn.compiler import functions, images, linear, trees
 from trine.nn.compiler.builder import Builder
 from trine.nn.compiler.rewrite import rewrite
 from trine.nn.compiler.value import Value
-from trine.nn.layers import Layer, OneHot
+from trine.nn.layers import InputRanges, Layer, OneHot
 from trine.nn.model import Model
 from trine.nn.plan import Plan
-from trine.nn.steps import RectifyStep, ReLUStep, Step, TruncateStep
+from trine.nn.steps import LeavesStep, RectifyStep, ReLUStep, Step, TruncateStep
 from trine.nn.steps.base import LocalStep
 
 __all__ = ["LOWERINGS", "CompiledModel", "compile"]
@@ -29,6 +29,7 @@ Lowering = Callable[..., Value]
 LOWERINGS: dict[type[Layer], Lowering] = {
     kinds.Add: images.add,
     kinds.Affine: linear.affine,
+    kinds.ArgMax: trees.argmax,
     kinds.AvgPool2D: images.avg_pool,
     kinds.Clip: functions.clip,
     kinds.Concatenate: images.concatenate,
@@ -37,6 +38,7 @@ LOWERINGS: dict[type[Layer], Lowering] = {
     kinds.ELU: functions.elu,
     kinds.Flatten: images.reshape,
     kinds.GELU: functions.function,
+    kinds.InputRanges: trees.input_ranges,
     kinds.LayerNorm: functions.layer_norm,
     kinds.LeakyReLU: functions.leaky_relu,
     kinds.LogSoftmax: functions.softmax,
@@ -55,6 +57,7 @@ LOWERINGS: dict[type[Layer], Lowering] = {
     kinds.Softmax: functions.softmax,
     kinds.Softplus: functions.function,
     kinds.Tanh: functions.function,
+    kinds.Trees: trees.trees,
 }
 
 
@@ -97,7 +100,7 @@ def compile(model: Model, fraction: int = 16) -> CompiledModel:
             raise UnsupportedModelError(f"{label}: there is no private form of this layer")
         builder.sole = all(takers[value] == 1 for value in node.inputs)
         value = lowering(builder, label, node.layer, *(values[i] for i in node.inputs))
-        if model.ranges:
+        if model.ranges and not isinstance(node.layer, InputRanges):  # clients are held to the declared ranges
             value = value.within(*model.ranges[index + 1])
         value.width(label)
         values.append(value)
@@ -126,6 +129,8 @@ def _finished(model: Model, builder: Builder, output: Value) -> CompiledModel:
             step, takes = replace(step, out_width=out), step.width + 1
         elif isinstance(step, ReLUStep):
             step, takes = replace(step, out_width=out), max(out, step.width)
+        elif isinstance(step, LeavesStep):
+            step, takes = replace(step, out_width=out), step.width
         elif isinstance(step, LocalStep):
             takes = out
         for value in step.inputs:
@@ -137,7 +142,7 @@ def _finished(model: Model, builder: Builder, output: Value) -> CompiledModel:
         input_range=model.input_range,
         input_axes=model.input_axes,
         output_axes=model.output_axes,
-        tokens=_tokens(model.nodes[0].layer),
+        **_client_side(model.nodes[0].layer),
         fraction=builder.fraction,
         output_fraction=output.fraction,
         output_gain=output.gain,
@@ -147,5 +152,11 @@ def _finished(model: Model, builder: Builder, output: Value) -> CompiledModel:
     return CompiledModel(plan, [tensor for index in range(len(steps)) for tensor in builder.tensors[index]])
 
 
-def _tokens(layer: Any) -> int:
-    return layer.size if isinstance(layer, OneHot) else 0
+def _client_side(layer: Layer) -> dict[str, Any]:
+    """What the plan says of a first layer that is the client's work."""
+    if isinstance(layer, OneHot):
+        return {"tokens": layer.size}
+    if isinstance(layer, InputRanges):
+        low, high = tuple(layer.low.tolist()), tuple(layer.high.tolist())
+        return {"input_low": low, "input_high": high, "input_size": layer.size, "input_single": layer.single}
+    return {}

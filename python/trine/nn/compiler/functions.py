@@ -10,7 +10,7 @@ import numpy as np
 
 from trine.nn.compiler.builder import Builder
 from trine.nn.compiler.images import add
-from trine.nn.compiler.value import Reals, Value
+from trine.nn.compiler.value import WIDEST, Reals, Value
 from trine.nn.layers import (
     ELU,
     GELU,
@@ -42,8 +42,10 @@ __all__ = ["clip", "elu", "function", "layer_norm", "leaky_relu", "relu", "softm
 
 # Functions are off by at most so many units of the last place.
 FUNCTION_ERROR = 4
-# A layer norm squares numbers with so many more fractional bits than the format has; its variance has so many.
+# A layer norm squares numbers with so many more fractional bits than the format has, where they fit, and with so many
+# at least; its variance and the reciprocal root of that have so many.
 SPARE_BITS = 4
+LEAST_FRACTION = 8
 VARIANCE_FRACTION = 24
 INVERSE_FRACTION = 24
 SLOPE_BITS = 16
@@ -169,7 +171,9 @@ def layer_norm(builder: Builder, label: str, layer: LayerNorm, x: Value) -> Valu
     spread = count * (x.high.max(axis=-1, keepdims=True) - x.low.min(axis=-1, keepdims=True))
     low, high = np.maximum(centred.low, -spread), np.minimum(centred.high, spread)
     centred = replace(centred, fraction=x.fraction + bits, low=low, high=high)
-    centred = builder.truncated(label, centred, builder.fraction + SPARE_BITS)
+    # Squares of large numbers leave less room for fractional bits.
+    room = (WIDEST - 3 - bits) // 2 - math.ceil(math.log2(math.ldexp(max(centred.largest, 1.0), -centred.fraction)))
+    centred = builder.truncated(label, centred, max(LEAST_FRACTION, min(builder.fraction + SPARE_BITS, room)))
 
     squares = builder.emit(MultiplyStep((centred.number, centred.number)))
     largest = np.maximum(np.abs(centred.low), np.abs(centred.high)) ** 2

@@ -1,0 +1,1 @@
+"""Models from other frameworks, in trine's layers."""

@@ -18,12 +18,15 @@ from trine.nn.layers.activation import (
     Softplus,
     Tanh,
 )
+from trine.nn.layers.argmax import ArgMax
 from trine.nn.layers.base import Array, Layer, Pair, Shape
 from trine.nn.layers.linear import Conv2D, Dense
 from trine.nn.layers.merge import Add, Concatenate, MatMul, Multiply
 from trine.nn.layers.norm import Affine, LayerNorm, Scale, batch_norm
 from trine.nn.layers.pool import AvgPool2D, MaxPool2D
+from trine.nn.layers.ranges import InputRanges
 from trine.nn.layers.shape import Flatten, OneHot, Pad, Permute, Reshape, Slice
+from trine.nn.layers.trees import Trees
 
 # What a model may be made of, by name.
 LAYERS: dict[str, type[Layer]] = {
@@ -34,6 +37,7 @@ LAYERS: dict[str, type[Layer]] = {
         *(ReLU, LeakyReLU, Clip, Sigmoid, Tanh, GELU, SiLU, ELU, Softplus, Softmax, LogSoftmax),
         *(Add, Multiply, Concatenate, MatMul),
         *(Flatten, Reshape, Permute, Pad, Slice, OneHot),
+        *(Trees, ArgMax, InputRanges),
     )
 }
 
@@ -43,6 +47,7 @@ __all__ = [
     "LAYERS",
     "Add",
     "Affine",
+    "ArgMax",
     "Array",
     "AvgPool2D",
     "Clip",
@@ -50,6 +55,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Flatten",
+    "InputRanges",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -71,5 +77,6 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Trees",
     "batch_norm",
 ]

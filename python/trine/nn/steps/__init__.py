@@ -1,6 +1,6 @@
 """The steps that a private model is made of."""
 
-from trine.nn.steps.base import Form, Step, Tensor, Value, additive_part
+from trine.nn.steps.base import Form, LocalStep, OpeningStep, Step, Tensor, Value, additive_part
 from trine.nn.steps.functions import FunctionStep, RsqrtStep, SoftmaxStep
 from trine.nn.steps.linear import Conv2DStep, DenseStep, MatMulStep, MultiplyStep, ScaleStep
 from trine.nn.steps.local import (
@@ -16,15 +16,18 @@ from trine.nn.steps.local import (
     SumStep,
 )
 from trine.nn.steps.opening import MaxPoolStep, RectifyStep, ReLUStep, TruncateStep
+from trine.nn.steps.trees import ArgMaxStep, LeavesStep
 
 # By the name that a plan's JSON has for it.
 STEPS: dict[str, type[Step]] = {
     "add": AddStep,
+    "argmax": ArgMaxStep,
     "concatenate": ConcatenateStep,
     "conv2d": Conv2DStep,
     "dense": DenseStep,
     "factor": FactorStep,
     "function": FunctionStep,
+    "leaves": LeavesStep,
     "matmul": MatMulStep,
     "maxpool": MaxPoolStep,
     "multiply": MultiplyStep,
@@ -46,15 +49,19 @@ STEPS: dict[str, type[Step]] = {
 __all__ = [
     "STEPS",
     "AddStep",
+    "ArgMaxStep",
     "ConcatenateStep",
     "Conv2DStep",
     "DenseStep",
     "FactorStep",
     "Form",
     "FunctionStep",
+    "LeavesStep",
+    "LocalStep",
     "MatMulStep",
     "MaxPoolStep",
     "MultiplyStep",
+    "OpeningStep",
     "PadStep",
     "PermuteStep",
     "PoolStep",

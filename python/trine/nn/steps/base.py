@@ -68,8 +68,30 @@ class Step(ABC):
         return Cost()
 
     def draw(self, party: Party, batch: int, *given: Form) -> Randomness | None:
-        """The randomness that :meth:`run` will use up, to be dealt yet; None if it makes its own."""
+        """The randomness that the step will use up, to be dealt yet; None if it uses none, or makes its own."""
         return None
+
+
+@dataclass(frozen=True)
+class LocalStep(Step):
+    """A step without communication."""
+
+    @abstractmethod
+    def apply(self, party: Party, values: Sequence[Any], tensors: Sequence[Any]) -> Value:
+        """The whole of the step."""
+
+
+@dataclass(frozen=True)
+class OpeningStep(Step):
+    """A step with rounds of communication, on one value; leaves a replicated sharing."""
+
+    opens = True
+
+    def shape(self, *given: Shape) -> Shape:
+        return given[0]
+
+    def additive(self, *given: bool) -> bool:
+        return False
 
     @abstractmethod
     def run(
@@ -81,34 +103,6 @@ class Step(ABC):
             values: its inputs.
             random: from :meth:`draw`, and dealt; made on the way if not given.
         """
-
-
-@dataclass(frozen=True)
-class LocalStep(Step):
-    """A step without communication."""
-
-    def run(
-        self, party: Party, values: Sequence[Any], tensors: Sequence[Tensor], random: Any = None
-    ) -> Protocol[Value]:
-        yield from ()
-        return self.apply(party, values, tensors)
-
-    @abstractmethod
-    def apply(self, party: Party, values: Sequence[Any], tensors: Sequence[Any]) -> Value:
-        """The whole of the step."""
-
-
-@dataclass(frozen=True)
-class OpeningStep(Step):
-    """A step with rounds of communication on one value, element by element; leaves a replicated sharing."""
-
-    opens = True
-
-    def shape(self, *given: Shape) -> Shape:
-        return given[0]
-
-    def additive(self, *given: bool) -> bool:
-        return False
 
 
 def additive_part(x: Value) -> Ring:
