@@ -2,6 +2,7 @@
 
 from trine.nn.compiler import CompiledModel, calibrate, compile
 from trine.nn.importers.keras import from_keras
+from trine.nn.importers.onnx import from_onnx
 from trine.nn.importers.sklearn import from_sklearn
 from trine.nn.importers.torch import from_torch
 from trine.nn.infer import infer
@@ -83,6 +84,7 @@ __all__ = [
     "calibrate",
     "compile",
     "from_keras",
+    "from_onnx",
     "from_sklearn",
     "from_torch",
     "infer",

@@ -36,6 +36,9 @@ __all__ = [
     "subtract",
 ]
 
+# Copies of a tensor, one layer's inputs.
+MOST = 1024
+
 SELU = (1.0507009873554804934193349852946, 1.6732632423543772848170429916717)
 
 
@@ -43,6 +46,8 @@ def repeated(graph: Graph, x: Tensor, axis: int, count: int, each: bool) -> Tens
     """Every entry of an axis (``each``), or the whole axis, so many times."""
     if count == 1:
         return x
+    if not 1 < count <= MOST:
+        raise UnsupportedModelError(f"{count} copies, of at most {MOST}")
     shape = list(x.shape)
     at = axis + 1 if each else axis
     many = graph.concat([graph.unsqueeze(x, at)] * count, at)

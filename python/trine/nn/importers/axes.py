@@ -100,13 +100,9 @@ def reshaped(tensor: Tensor, shape: Sequence[int], batch: Atom) -> Tensor | None
                 atom = part
             axis.append(atom)
             size //= atom.size
-        if not axis and waiting and waiting[0] is batch and batch.size == 1:
-            axis.append(waiting.pop(0))
         axes.append(tuple(axis))
     if waiting:
-        if waiting != [batch] or batch.size > 1 or not axes:
-            return None
-        axes[-1] += (batch,)
+        return None
     return replace(tensor, axes=tuple(axes), stored=renamed(tensor.stored, names))
 
 
@@ -180,7 +176,9 @@ def constant_in(array: Array, tensor: Tensor, batch: Atom) -> Array:
             length = 1
         sizes += [1] * len(atoms) if length == 1 else [atom.size for atom in atoms]
     every = atoms_of(tensor.axes)
-    array = array.reshape(sizes).transpose([every.index(atom) for atom in (batch, *atoms_of(tensor.stored))])[0]
+    first = [batch] if batch in every else []
+    array = array.reshape(sizes).transpose([every.index(atom) for atom in (*first, *atoms_of(tensor.stored))])
+    array = array[0] if first else array
     shape: list[int] = []
     full: list[int] = []
     position = 0

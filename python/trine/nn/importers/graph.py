@@ -55,10 +55,11 @@ class Graph(Values):
             raise UnsupportedModelError(f"shape {tensor.shape} cannot become {tuple(shape)}")
         result = reshaped(tensor, shape, self.batch)
         if result is None:
-            self.expect_batch(tensor)
-            flat = self.arranged(tensor, (tuple(atoms_of(tensor.axes[1:])),))
+            start = self.inner(tensor)
+            flat = self.arranged(tensor, (tuple(atoms_of(tensor.axes[start:])),))
             whole = axis_of(total // self.batch.size)
-            result = reshaped(replace(flat, axes=((self.batch,), whole), stored=(whole,)), shape, self.batch)
+            axes = (*tensor.axes[:start], whole)
+            result = reshaped(replace(flat, axes=axes, stored=(whole,)), shape, self.batch)
         if result is None:
             raise UnsupportedModelError(f"reshaping {tensor.shape} to {tuple(shape)} mixes the inputs of a batch")
         return result
@@ -181,8 +182,7 @@ class Graph(Values):
 
     def image(self, tensor: Tensor) -> Tensor:
         """An image (batch, height, width, channels) stored as it is seen."""
-        self.expect_batch(tensor)
-        if len(tensor.axes) != 4:
+        if len(tensor.axes) != 4 or not self.inner(tensor):
             raise UnsupportedModelError(f"takes images, got a tensor of shape {tensor.shape}")
         return self.arranged(tensor, tensor.axes[1:])
 
@@ -202,7 +202,7 @@ class Graph(Values):
                 source, settings = node.inputs[0], settings | {"padding": sides}
         index = self.emit(kind, [source], **settings)
         axes = tuple(map(axis_of, self.shapes[index]))
-        return Tensor(index, ((self.batch,), *axes), axes, tensor.factor)
+        return Tensor(index, (self.lead, *axes), axes, tensor.factor)
 
     def reduce(self, kind: type[Layer], tensor: Tensor, axes: Sequence[int], keep: bool) -> Tensor:
         """The mean (AvgPool2D) or the largest (MaxPool2D) along some axes."""
@@ -258,26 +258,24 @@ class Graph(Values):
             both = aligned(left, right, ((axis, axis) for axis in pairs))
             assert both is not None
         left, right = both
-        if left.axes[0] != (self.batch,) or right.axes[0] != (self.batch,):
-            self._same_batch(left, right)
         if left.shape == right.shape:
+            self._expect_same_batch(left, right)
             return left, self.arranged(right, left.stored)
-        mine = self.one_axis_each(left if math.prod(left.shape) >= math.prod(right.shape) else right)
-        order = self.order_of(mine)
+        start = self.inner(left, right)
+        mine = self.one_axis_each(left if math.prod(left.shape) >= math.prod(right.shape) else right, start)
+        order = self.order_of(mine, start)
         left, right = (self.arranged(t, tuple(t.axes[axis] for axis in order)) for t in (left, right))
         return left, right
 
-    def _same_batch(self, left: Tensor, right: Tensor) -> None:
-        if left.shape != right.shape or any(
-            (self.batch in a) != (self.batch in b) for a, b in zip(left.axes, right.axes, strict=True)
-        ):
+    def _expect_same_batch(self, left: Tensor, right: Tensor) -> None:
+        if any((self.batch in a) != (self.batch in b) for a, b in zip(left.axes, right.axes, strict=True)):
             raise UnsupportedModelError("it mixes the inputs of a batch")
 
     def _whole_axes(self, tensor: Tensor) -> Tensor:
-        self.expect_batch(tensor)
-        tensor = self.arranged(tensor, tensor.axes[1:])
-        whole = tuple(axis_of(size) for size in tensor.shape[1:])
-        return replace(tensor, axes=((self.batch,), *whole), stored=whole)
+        start = self.inner(tensor)
+        tensor = self.arranged(tensor, tensor.axes[start:])
+        whole = tuple(axis_of(size) for size in tensor.shape[start:])
+        return replace(tensor, axes=(*tensor.axes[:start], *whole), stored=whole)
 
     def matmul(self, left: Tensor, right: Tensor) -> Tensor:
         """Matrix products of the last two axes; those before them are the same in both."""
@@ -296,7 +294,7 @@ class Graph(Values):
             assert both is not None
         left, right = both
         leading = left.axes[:-2]
-        if self.batch not in atoms_of(leading) or self.batch not in atoms_of(right.axes[:-2]):
+        if self.lead and not (self.batch in atoms_of(leading) and self.batch in atoms_of(right.axes[:-2])):
             raise UnsupportedModelError("it mixes the inputs of a batch")
         rows = tuple(axis for axis in (tuple(a for a in axis if a is not self.batch) for axis in leading) if axis)
         left = self.arranged(left, (*rows, *left.axes[-2:]))
@@ -310,18 +308,18 @@ class Graph(Values):
         tensors = [self.settled(tensor) for tensor in tensors]
         if len(tensors) == 1:
             return tensors[0]
-        first = self.one_axis_each(tensors[0])
+        start = self.inner(*tensors)
+        first = self.one_axis_each(tensors[0], start)
         axis %= len(first.axes)
-        order = self.order_of(first)
-        indices = []
-        for tensor in tensors:
-            self.expect_batch(tensor)
-            indices.append(self.arranged(tensor, tuple(tensor.axes[i] for i in order)).index)
+        order = self.order_of(first, start)
+        if axis not in order:
+            raise UnsupportedModelError("it adds to the batch")
+        indices = [self.arranged(tensor, tuple(tensor.axes[i] for i in order)).index for tensor in tensors]
         at = order.index(axis)
         index = self.emit(kinds.Concatenate, indices, axis=-1 if at == len(order) - 1 else at)
         stored = list(first.stored)
         stored[at] = axis_of(self.shapes[index][at])
-        axes = [stored[order.index(i)] if i else first.axes[0] for i in range(len(first.axes))]
+        axes = [*first.axes[:start], *(stored[order.index(i)] for i in range(start, len(first.axes)))]
         return Tensor(index, tuple(axes), tuple(stored))
 
     def pad(
@@ -331,14 +329,15 @@ class Graph(Values):
         gaps = [0] * len(before) if between is None else between
         if not any((*before, *after, *gaps)):
             return tensor
-        if before[0] or after[0] or gaps[0]:
+        start = self.inner(tensor)
+        if start and (before[0] or after[0] or gaps[0]):
             raise UnsupportedModelError("it adds to the batch")
-        tensor = self.one_axis_each(tensor)
-        order = self.order_of(tensor)
+        tensor = self.one_axis_each(tensor, start)
+        order = self.order_of(tensor, start)
         parts = (tuple(numbers[axis] for axis in order) for numbers in (before, after, gaps))
         index = self.emit(kinds.Pad, [tensor.index], **dict(zip(("before", "after", "between"), parts, strict=True)))
         stored = tuple(map(axis_of, self.shapes[index]))
-        axes = ((self.batch,), *(stored[order.index(axis)] for axis in range(1, len(tensor.axes))))
+        axes = (*tensor.axes[:start], *(stored[order.index(axis)] for axis in range(start, len(tensor.axes))))
         return Tensor(index, axes, stored, tensor.factor)
 
     def one_hot(self, tensor: Tensor, size: int) -> Tensor:
@@ -351,11 +350,11 @@ class Graph(Values):
 
     def finished(self, output: Tensor, input_range: Range) -> Model:
         """The model: what the output needs, in the order in which the output asks for it."""
-        self.expect_batch(output)
-        output = self.settled(self.one_axis_each(output))
+        start = self.inner(output)
+        output = self.settled(self.one_axis_each(output, start))
         if not output.index:
             raise InputError("the model has no layers")
-        order = self.order_of(output)
+        order = self.order_of(output, start)
         places = {0: 0}
         nodes: list[Node] = []
         stack = [output.index]
@@ -372,7 +371,7 @@ class Graph(Values):
         given = [0] * len(self.order)
         for place, axis in enumerate(self.order):
             given[axis] = self.shapes[0][place]
-        output_axes = [order.index(axis) for axis in range(1, len(output.axes))]
+        output_axes = [order.index(axis) for axis in range(start, len(output.axes))]
         try:
             return Model(nodes, given, input_range, input_axes=self.order, output_axes=output_axes)
         except (ShapeError, UnsupportedModelError) as error:

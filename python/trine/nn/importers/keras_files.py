@@ -80,10 +80,12 @@ def _is_plain(item: dict[str, Any]) -> bool:
     module, kind = item.get("module"), item["class_name"]
     if not isinstance(kind, str) or not isinstance(module, (str, type(None))):
         return False
+    settings = {f"keras.{name}" for name in MODULES}
     if kind in PLAIN or kind in MODELS:
-        return True
+        plain = module in (None, "builtins", "keras") or module in settings
+        return plain or (kind in MODELS and str(module).startswith("keras.src.models."))
     if module is None or module == "keras.layers":  # without a module Keras looks among its own classes
         return kind in LAYERS or not (module or kind.startswith("_") or hasattr(keras.layers, kind))
     if module.startswith(OPERATION_MODULES):
         return kind in OPERATIONS
-    return module in {f"keras.{name}" for name in MODULES}
+    return module in settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,9 @@ from trine.nn.model import Node
 
 __all__ = ["Values", "within"]
 
+# Numbers in the largest value of one input: a file of a few bytes could ask for any size.
+LARGEST = 2**28
+
 MOVING = (Flatten, Reshape, Permute, Slice, Pad)
 
 
@@ -24,6 +28,7 @@ class Values:
     Attributes:
         input: the model's input.
         batch: the atom of the batch.
+        lead: the axis of the batch; one that is fixed to a single input is an axis of size 1 like any other.
         place: what the next layers are named after.
         order: which of the input's axes is which of the first value's.
         wish: the order in which the first layer that minds would have had the input.
@@ -33,6 +38,7 @@ class Values:
 
     def __init__(self, input_shape: Shape, batch: int, order: Sequence[int] | None) -> None:
         self.batch = Atom(batch)
+        self.lead: Axis = (self.batch,) if batch > 1 else ()
         self.place = ""
         self.wish: Shape | None = None
         self.nodes: list[Node | None] = []
@@ -40,13 +46,13 @@ class Values:
         self.order = tuple(range(len(axes)) if order is None else order)
         stored = tuple(axes[axis] for axis in self.order)
         self.shapes: list[Shape] = [tuple(map(size_of, stored))]
-        self.input = Tensor(0, ((self.batch,), *axes), stored)
+        self.input = Tensor(0, (self.lead, *axes), stored)
         self._names: set[str] = set()
         self._known: dict[object, int] = {}
 
     def stand_in(self, shape: Shape) -> Tensor:
         """A tensor of a shape that includes the batch, for what was refused, so that the rest can be looked at."""
-        axes = tuple((self.batch,) if not axis else axis_of(size) for axis, size in enumerate(shape))
+        axes = tuple(self.lead if not axis else axis_of(size) for axis, size in enumerate(shape))
         self.nodes.append(None)
         self.shapes.append(tuple(map(size_of, axes[1:])))
         return Tensor(len(self.shapes) - 1, axes, axes[1:])
@@ -64,6 +70,8 @@ class Values:
         try:
             layer = kind(name="" if kind in MOVING else self._name(kind), **settings)
             shape = layer.output_shape(*(self.shapes[index] for index in inputs))
+            if math.prod(shape) > LARGEST:
+                raise UnsupportedModelError(f"an answer of shape {shape}, larger than {LARGEST} numbers")
         except NotFiniteError:
             raise
         except InputError as error:
@@ -96,16 +104,15 @@ class Values:
         return replace(tensor, index=self._moved(tensor.index, tensor.stored, target), stored=target)
 
     def _as_wished(self, target: Axes) -> Shape | None:
-        given = list(self.input.axes[1:])
-        if len(given) != len(target) or {*map(id, atoms_of(given))} != {*map(id, atoms_of(target))}:
-            return None
-        order = []
+        """The order of the input's axes that comes closest to a form; None if the form takes an axis apart."""
+        given = self.input.axes[1:]
+        order: list[int] = []
         for axis in target:
             places = [i for i, other in enumerate(given) if other == axis and i not in order]
-            if not places:
+            if axis and not places:
                 return None
-            order.append(places[0])
-        return tuple(order)
+            order += places[:1]
+        return (*order, *(i for i in range(len(given)) if i not in order))
 
     def _moved(self, index: int, source: Axes, target: Axes) -> int:
         if len(source) == len(target) and len(set(source)) == len(source) and set(source) == set(target):
@@ -137,27 +144,29 @@ class Values:
         """The same tensor with nothing left to be multiplied by."""
         if tensor.factor == 1.0:
             return tensor
-        return replace(tensor, index=self.emit(Scale, [tensor.index], factor=tensor.factor), factor=1.0)
+        # Half, as the product of two rounded roots of it, is half, which costs less.
+        power = 2.0 ** round(math.log2(abs(tensor.factor)))
+        near = math.isclose(abs(tensor.factor), power, rel_tol=2.0**-22)
+        factor = math.copysign(power, tensor.factor) if near else tensor.factor
+        if factor == 1.0:
+            return replace(tensor, factor=1.0)
+        return replace(tensor, index=self.emit(Scale, [tensor.index], factor=factor), factor=1.0)
 
-    def one_axis_each(self, tensor: Tensor) -> Tensor:
-        """The same tensor, each axis of the framework but the batch being one of the value, in any order."""
-        self.expect_batch(tensor)
-        axes = list(tensor.axes[1:])
+    def one_axis_each(self, tensor: Tensor, start: int) -> Tensor:
+        """The same tensor, each of the framework's axes from ``start`` on being one of the value, in any order."""
+        axes = list(tensor.axes[start:])
         for axis in tensor.stored:
-            if axis in axes:
-                axes.remove(axis)
-            else:
-                break
-        else:
-            if not axes:
-                return tensor
-        return self.arranged(tensor, tensor.axes[1:])
+            if axis not in axes:
+                return self.arranged(tensor, tensor.axes[start:])
+            axes.remove(axis)
+        return self.arranged(tensor, tensor.axes[start:]) if axes else tensor
 
-    def order_of(self, tensor: Tensor) -> list[int]:
+    def order_of(self, tensor: Tensor, start: int) -> list[int]:
         """For a tensor of one axis each: which of the framework's axes is which of the value's."""
         order: list[int] = []
         for axis in tensor.stored:
-            order.append(next(i for i, other in enumerate(tensor.axes) if i and other == axis and i not in order))
+            places = range(start, len(tensor.axes))
+            order.append(next(i for i in places if tensor.axes[i] == axis and i not in order))
         return order
 
     def with_last(self, tensor: Tensor, atoms: Sequence[Atom]) -> Tensor:
@@ -171,10 +180,12 @@ class Values:
         last = tuple(flat[len(flat) - len(wanted) :]) if trailing else tuple(atoms)
         return self.arranged(tensor, (*rest, last))
 
-    def expect_batch(self, tensor: Tensor) -> None:
-        """Raises unless the batch is the first axis, by itself."""
-        if not tensor.axes or tensor.axes[0] != (self.batch,):
+    def inner(self, *tensors: Tensor) -> int:
+        """The first of the framework's axes that is not the batch's; raises unless that is the first, by itself."""
+        alone = all(tensor.axes and tensor.axes[0] == self.lead for tensor in tensors)
+        if self.lead and not alone:
             raise UnsupportedModelError("it mixes the inputs of a batch, or takes the batch's axis for another")
+        return 1 if alone else 0
 
 
 def _places(axes: Axes) -> list[tuple[Atom, int]]:
