@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from trine.mpc.arithmetic import multiply
 from trine.mpc.bits import open_sign, planes_to_values, to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
-from trine.mpc.party import Party, Replicated, Ring, place
-from trine.mpc.rounds import Protocol, Round, dealt, together
+from trine.mpc.party import Party, Replicated, Ring, place, shares_of
+from trine.mpc.rounds import Compiled, Protocol, Round, dealt, together
 from trine.mpc.truncation import TruncationRandomness, draw_truncation, quotient
 
 __all__ = [
@@ -90,6 +91,13 @@ class SignRandomness:
     def deal(self, party: Party) -> Protocol[None]:
         """What takes messages: :meth:`SharedBit.deal`."""
         yield from self.bit.deal(party)
+
+    @property
+    def arrays(self) -> list[Ring | None]:
+        """All of it but the mask, as ``_core.rectify_program`` takes it."""
+        halves = [*self.sign.halves, None, None][:2]
+        numbers = [None, None] if self.bit.numbers is None else [self.bit.numbers.a, self.bit.numbers.b]
+        return [self.planes, self.bit.plane, self.sign.table, *halves, self.zero, *numbers, *self.sign.zeros]
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,7 +198,17 @@ def sign_products(
         flips, hidden = yield from together(open_sign(party, planes, used.bit.part(party), used.sign), products())
         return _unflip(flips, values, hidden, math.prod(x.shape))
 
-    return (yield from online() if random else dealt(party, used, online()))
+    def program() -> tuple[_core.Program, Callable[[], Replicated]]:
+        y = Replicated(np.empty(values.shape, np.uint64), np.empty(values.shape, np.uint64))
+        numbers = shares_of(x), shares_of(values)
+        masks = used.mask.r, used.mask.pad
+        made = _core.sign_products_program(
+            party.index, party.generators, *numbers, width, out_width, masks, used.arrays, y.a, y.b
+        )
+        return made, lambda: y
+
+    result: Replicated = yield Compiled(program, online() if random else dealt(party, used, online()))
+    return result
 
 
 def relu(
@@ -241,7 +259,16 @@ def rectify(
         flips, (y, product) = yield from together(open_sign(party, planes, sign.bit.part(party), sign.sign), value())
         return _unflip(flips, y, product, math.prod(x.shape))
 
-    return (yield from online() if random else dealt(party, used, online()))
+    def program() -> tuple[_core.Program, Callable[[], Replicated]]:
+        y = Replicated(np.empty(x.shape, np.uint64), np.empty(x.shape, np.uint64))
+        formats = shift, width, out_width
+        made = _core.rectify_program(
+            party.index, party.generators, shares_of(x), *formats, truncation.arrays, sign.arrays, y.a, y.b
+        )
+        return made, lambda: y
+
+    result: Replicated = yield Compiled(program, online() if random else dealt(party, used, online()))
+    return result
 
 
 def select(party: Party, bit: Replicated, a: Replicated, b: Replicated, width: int = 64) -> Protocol[Replicated]:

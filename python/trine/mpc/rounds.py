@@ -1,5 +1,8 @@
 """A protocol as a generator: it yields what to send and what to expect, and is resumed with what came.
 
+It may also yield a :class:`Compiled` protocol, which whoever drives it runs in compiled code or, if it cannot, as the
+generator that it stands for; it is resumed with the result.
+
 Every party runs the same generator function in the same rounds, so protocols that do not depend on one another can
 share their rounds (:func:`together`), and whoever drives them, one process with all three parties or
 three hosts, is no concern of theirs.
@@ -7,14 +10,16 @@ three hosts, is no concern of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
+from trine import _core
 from trine.mpc.party import Party
 from trine.net import Bytes
 
-__all__ = ["Protocol", "Randomness", "Received", "Round", "dealt", "together"]
+__all__ = ["Compiled", "Protocol", "Randomness", "Received", "Round", "dealt", "interpreted", "together"]
 
 T = TypeVar("T")
 
@@ -31,8 +36,21 @@ class Round(NamedTuple):
     expect: Mapping[int, Sequence[int]]
 
 
+@dataclass(frozen=True, repr=False)
+class Compiled:
+    """A protocol that compiled code can run from its first message to its last.
+
+    Attributes:
+        program: makes the program to run, and a function that gives its result once it has run.
+        protocol: the same protocol as a generator, not begun: the same messages, the same bits.
+    """
+
+    program: Callable[[], tuple[_core.Program, Callable[[], Any]]]
+    protocol: Protocol[Any]
+
+
 Received = Mapping[int, Sequence[Bytes]]
-Protocol = Generator[Round, Received, T]
+Protocol = Generator[Round | Compiled, Any, T]
 
 
 class Randomness(Interface):
@@ -44,6 +62,18 @@ class Randomness(Interface):
     def deal(self, party: Party) -> Protocol[None]:
         """Finish it together with the other parties."""
         ...
+
+
+def interpreted(protocol: Protocol[T]) -> Generator[Round, Received, T]:
+    """The protocol without a word of compiled code between its rounds."""
+    received: Any = None
+    while True:
+        try:
+            turn = protocol.send(received)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        received = (yield from interpreted(turn.protocol)) if isinstance(turn, Compiled) else (yield turn)
 
 
 def dealt(party: Party, random: Randomness, online: Protocol[T]) -> Protocol[T]:
@@ -61,7 +91,7 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
     """
     results: list[Any] = [None] * len(protocols)
     running = []
-    for index, protocol in enumerate(protocols):
+    for index, protocol in enumerate(map(interpreted, protocols)):
         try:
             running.append((index, protocol, next(protocol)))
         except StopIteration as finished:

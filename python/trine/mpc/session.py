@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 
 from trine.errors import ProtocolError
 from trine.mpc.party import Party
-from trine.mpc.rounds import Protocol, Received, Round
+from trine.mpc.rounds import Compiled, Protocol, Received, Round, interpreted
 from trine.mpc.secret import Plain, Secret
 from trine.mpc.share import input_from
 from trine.net import PARTIES, Bytes, Channel, Cost
 from trine.net.keys import KEY_BYTES, derive_key
+from trine.net.session import MeshChannel
 
 __all__ = ["LocalSession", "PartySession", "PerParty", "Session", "overlapping_rounds"]
 
@@ -126,9 +127,18 @@ class PartySession(Session):
         # What has posted its messages and waits for the others', in the order in which all three parties go on.
         waiting: deque[tuple[int, Protocol[Any], Round]] = deque()
 
+        # Compiled code keeps this thread to the end: nothing could overlap with it.
+        channel = self._channel if isinstance(self._channel, MeshChannel) and len(calls) == 1 else None
+
         def resume(index: int, running: Protocol[Any], received: Received | None) -> None:
             try:
-                turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
+                turn = running.send(received)
+                while channel and isinstance(turn, Compiled):
+                    program, result = turn.program()
+                    more, sent = channel.run(program)
+                    rounds[index] += more
+                    self._cost += Cost(0, sent)
+                    turn = running.send(result())
             except StopIteration as finished:
                 results[index] = finished.value
                 return
@@ -140,7 +150,8 @@ class PartySession(Session):
             while True:
                 while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
                     index, args = call
-                    resume(index, protocol(self._party, *args), None)
+                    running = protocol(self._party, *args)
+                    resume(index, running if channel else interpreted(running), None)
                 if not waiting:
                     self._cost += Cost(overlapping_rounds(rounds))
                     return results
@@ -185,7 +196,7 @@ class LocalSession(Session):
         Raises:
             ProtocolError: the parties' protocols do not fit together.
         """
-        running = [protocol(party, *_pick(args, party.index)) for party in self._parties]
+        running = [interpreted(protocol(party, *_pick(args, party.index))) for party in self._parties]
         results: list[Any] = [None] * PARTIES
         received: list[Any] = [None] * PARTIES
         while True:

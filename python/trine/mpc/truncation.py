@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from trine.errors import InputError
 from trine.mpc.bits import to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
-from trine.mpc.party import Party, Replicated, Ring
-from trine.mpc.rounds import Protocol, Round, dealt
+from trine.mpc.party import Party, Replicated, Ring, shares_of
+from trine.mpc.rounds import Compiled, Protocol, Round, dealt
 from trine.ring.pack import packed_size, unpack
 
 __all__ = ["TruncationRandomness", "draw_truncation", "quotient", "truncate"]
@@ -44,6 +45,13 @@ class TruncationRandomness:
         """Make the product of the two bits: 2 rounds, 3 e / 8 bytes an element; nothing if no bits are in excess."""
         if self.excess:
             self.wrap = yield from known_product(party, self.bit, self.shape, self.excess)
+
+    @property
+    def arrays(self) -> list[Ring | None]:
+        """All of it, as ``_core.truncate_program`` takes it."""
+        bases = [*self.base, None][:2]
+        wrap = [None, None] if self.wrap is None else [self.wrap.a, self.wrap.b]
+        return [self.mask.r, self.mask.pad, *bases, self.bit, *wrap]
 
 
 def draw_truncation(
@@ -105,7 +113,15 @@ def truncate(
         top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
         return (yield from quotient(party, known, top, used, shift, width, out_width))
 
-    return (yield from online() if random else dealt(party, used, online()))
+    def program() -> tuple[_core.Program, Callable[[], Replicated]]:
+        y = Replicated(np.empty(x.shape, np.uint64), np.empty(x.shape, np.uint64))
+        formats = shift, width, out_width
+        arrays = used.arrays
+        made = _core.truncate_program(party.index, party.generators, shares_of(x), *formats, arrays, y.a, y.b)
+        return made, lambda: y
+
+    result: Replicated = yield Compiled(program, online() if random else dealt(party, used, online()))
+    return result
 
 
 def quotient(
