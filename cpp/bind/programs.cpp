@@ -16,17 +16,32 @@ using opening::Sign;
 using opening::Truncation;
 using py::arg;
 
-using Generators = Given<"tuple[Generator, Generator]">;
-using Arrays = Given<"collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None]">;
+using Generators = Given<"tuple[Generator, Generator, Generator]">;
+using Arrays = Given<"collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64]]">;
+using Randomness = Given<"collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None] | None">;
+
+struct Formats {
+    Formats(const Int& cut, const Int& bits, const Int& out_bits)
+        : shift(bits_of(cut, "shift")),
+          width(bits_of(bits, "width")),
+          out_width(bits_of(out_bits, "out_width")) {
+        if (shift >= width || width > 63) throw py::value_error("shift < width <= 63 must hold");
+    }
+    static std::size_t bits_of(const Int& given, const char* name) {
+        return static_cast<std::size_t>(integer(given.object, name, 1, 64));
+    }
+    std::size_t shift, width, out_width;
+};
 
 // Reads arguments, and keeps hold of what is borrowed from them.
 class Reader {
   public:
-    Reader(const Int& party, const Generators& common) : program_(std::make_unique<Program>()) {
+    Reader(const Int& party, const Generators& keys) : program_(std::make_unique<Program>()) {
         party_ = static_cast<int>(integer(party.object, "party", 0, mpc::parties - 1));
-        const auto generators = items(common.object, "common", 2);
+        const auto generators = items(keys.object, "keys", 3);
         program_->site = std::make_unique<Site>(
-            party_, std::array{generator(generators[0]), generator(generators[1])}, isa_from_name("auto"));
+            party_, Site::Keys{generator(generators[0]), generator(generators[1]), generator(generators[2])},
+            isa_from_name("auto"));
     }
 
     int party() const { return party_; }
@@ -54,35 +69,25 @@ class Reader {
         return {first.data, second.data};
     }
 
-    Mask mask(const Arrays& given) {
-        const auto parts = items(given.object, "mask", 2);
-        return {words(parts[0], "mask"), words(parts[1], "mask")};
-    }
-
-    Truncation truncation(const Int& shift, const Int& width, const Int& out_width, const Arrays& given) {
-        Truncation random{
-            size(shift, "shift"), size(width, "width"), size(out_width, "out_width"), {}, {}, {}, {}};
+    Truncation truncation(const Number& x, const Formats& formats, const Randomness& given) {
         const auto parts = items(given.object, "truncation", 7);
         const auto at = [&](std::size_t i) { return words(parts[i], "truncation"); };
-        random.mask = {at(0), at(1)};
-        random.base = {at(2), at(3)};
-        random.bit = at(4);
+        Truncation random{
+            formats.shift, formats.width, formats.out_width, {at(0), at(1)}, {at(2), at(3)}, at(4), {}};
         if (!parts[5].is_none()) random.wrap = Shares{at(5), at(6)};
+        randomness::require_fit(party_, x, random);
         return random;
     }
 
-    Sign sign(std::size_t width, const Int& out_width, const Arrays& given) {
-        Sign random{width, size(out_width, "out_width"), {}, {}, {}, {}, {}, {}, {}};
-        const auto parts = items(given.object, "sign", 8, 64);
+    randomness::Masked sign(std::size_t count, std::size_t values, std::size_t width, std::size_t out_width,
+                            const Randomness& given) {
+        const auto parts = items(given.object, "sign", 10, 64);
         const auto at = [&](std::size_t i) { return words(parts[i], "sign"); };
-        random.planes = at(0);
-        random.bit = at(1);
-        random.table = at(2);
-        random.halves = {at(3), at(4)};
-        random.zero = at(5);
-        if (!parts[6].is_none()) random.numbers = Shares{at(6), at(7)};
-        for (std::size_t i = 8; i < parts.size(); ++i) random.zeros.push_back(at(i));
-        return random;
+        Sign random{width, out_width, at(2), at(3), at(4), {at(5), at(6)}, {}, at(7), {}};
+        if (!parts[8].is_none()) random.numbers = Shares{at(8), at(9)};
+        for (std::size_t i = 10; i < parts.size(); ++i) random.zeros.push_back(at(i));
+        randomness::require_fit(party_, count, values, random);
+        return {{at(0), at(1)}, std::move(random)};
     }
 
     Site& site() { return *program_->site; }
@@ -91,15 +96,11 @@ class Reader {
         return std::move(program_);
     }
 
-    static std::size_t size(const Int& given, const char* name) {
-        return static_cast<std::size_t>(integer(given.object, name, 1, 64));
-    }
-
   private:
-    prg::Generator* generator(const py::object& given) {
-        if (!py::isinstance<prg::Generator>(given)) throw py::type_error("common must hold two generators");
+    prg::Generator& generator(const py::object& given) {
+        if (!py::isinstance<prg::Generator>(given)) throw py::type_error("keys must be three generators");
         program_->arrays.push_back(given);
-        return given.cast<prg::Generator*>();
+        return given.cast<prg::Generator&>();
     }
 
     static std::vector<py::object> items(const py::object& given, const char* name, std::size_t least,
@@ -138,53 +139,60 @@ void add_programs(py::module_& module) {
 
     module.def(
         "truncate_program",
-        [](const Int& party, const Generators& common, const Arrays& x, const Int& shift, const Int& width,
-           const Int& out_width, const Arrays& truncation, const WordArray& a, const WordArray& b) {
-            Reader reader(party, common);
+        [](const Int& party, const Generators& keys, const Arrays& x, const Int& shift, const Int& width,
+           const Int& out_width, const Randomness& truncation, const WordArray& a, const WordArray& b) {
+            Reader reader(party, keys);
             const Number number = reader.number(x);
-            const Truncation random = reader.truncation(shift, width, out_width, truncation);
-            opening::require_fit(reader.party(), number, random);
-            return reader.ready(
-                opening::truncate(reader.site(), number, random, reader.result(a, b, number.count())));
+            const Result result = reader.result(a, b, number.count());
+            const Formats formats(shift, width, out_width);
+            if (truncation.object.is_none())
+                return reader.ready(opening::truncate(reader.site(), number, formats.shift, formats.width,
+                                                      formats.out_width, result));
+            return reader.ready(opening::truncate(reader.site(), number,
+                                                  reader.truncation(number, formats, truncation), result));
         },
-        arg("party"), arg("common"), arg("x"), arg("shift"), arg("width"), arg("out_width"),
-        arg("truncation"), arg("a"), arg("b"),
+        arg("party"), arg("keys"), arg("x"), arg("shift"), arg("width"), arg("out_width"), arg("truncation"),
+        arg("a"), arg("b"),
         "trine.mpc.truncation.truncate; the result's shares go into a and b.\n\n"
-        "common are the generators of keys number `party` and `party` + 1; x is one additive part or two "
-        "shares;\n"
-        "truncation has mask, pad, two bases, bit, and two shares of the wrap (None: to be dealt); None "
-        "where "
-        "a party\nhas none.");
+        "keys are the generators of keys number `party` and `party` + 1 and of the party's own; x is one "
+        "additive\npart or two shares; truncation has mask, pad, two bases, bit, and two shares of the wrap, "
+        "with None for\nwhat the party does not have. It is drawn here if not given, and what it lacks is "
+        "dealt "
+        "on the way.");
 
     module.def(
         "rectify_program",
-        [](const Int& party, const Generators& common, const Arrays& x, const Int& shift, const Int& width,
-           const Int& out_width, const Arrays& truncation, const Arrays& sign, const WordArray& a,
+        [](const Int& party, const Generators& keys, const Arrays& x, const Int& shift, const Int& width,
+           const Int& out_width, const Randomness& truncation, const Randomness& sign, const WordArray& a,
            const WordArray& b) {
-            Reader reader(party, common);
+            Reader reader(party, keys);
             const Number number = reader.number(x);
-            const Truncation random = reader.truncation(shift, width, out_width, truncation);
-            opening::require_fit(reader.party(), number, random);
-            const Sign signs = reader.sign(random.width - random.shift, out_width, sign);
-            opening::require_fit(reader.party(), number.count(), 1, signs);
-            if (random.excess() != 0 && signs.numbers.has_value() != random.wrap.has_value())
+            const Result result = reader.result(a, b, number.count());
+            const Formats formats(shift, width, out_width);
+            if (truncation.object.is_none() != sign.object.is_none())
+                throw py::value_error("truncation and sign must both be given, or neither");
+            if (truncation.object.is_none())
+                return reader.ready(opening::rectify(reader.site(), number, formats.shift, formats.width,
+                                                     formats.out_width, result));
+            const Truncation random = reader.truncation(number, formats, truncation);
+            const auto signs =
+                reader.sign(number.count(), 1, formats.width - formats.shift, formats.out_width, sign);
+            if (random.excess() != 0 && signs.sign.numbers.has_value() != random.wrap.has_value())
                 throw py::value_error("truncation and sign must both be dealt, or neither");
-            return reader.ready(
-                opening::rectify(reader.site(), number, random, signs, reader.result(a, b, number.count())));
+            return reader.ready(opening::rectify(reader.site(), number, random, signs.sign, result));
         },
-        arg("party"), arg("common"), arg("x"), arg("shift"), arg("width"), arg("out_width"),
-        arg("truncation"), arg("sign"), arg("a"), arg("b"),
+        arg("party"), arg("keys"), arg("x"), arg("shift"), arg("width"), arg("out_width"), arg("truncation"),
+        arg("sign"), arg("a"), arg("b"),
         "trine.mpc.compare.rectify; see truncate_program.\n\n"
-        "sign has planes, bit, table, two halves, zero, two shares of the bit as numbers (None: to be "
-        "dealt), "
-        "then a\nshare of zero for each level of the tree and for the opening.");
+        "sign has mask, pad, planes, bit, table, two halves, zero, two shares of the bit as numbers, then a "
+        "share of\nzero for each level of the tree and for the opening.");
 
     module.def(
         "sign_products_program",
-        [](const Int& party, const Generators& common, const Arrays& x, const Arrays& values,
-           const Int& width, const Int& out_width, const Arrays& mask, const Arrays& sign, const WordArray& a,
+        [](const Int& party, const Generators& keys, const Arrays& x, const Arrays& values,
+           const Int& given_width, const Int& given_out_width, const Randomness& sign, const WordArray& a,
            const WordArray& b) {
-            Reader reader(party, common);
+            Reader reader(party, keys);
             const Number number = reader.number(x);
             const std::size_t count = number.count();
             if (number.additive) throw py::value_error("x must be two shares");
@@ -192,18 +200,18 @@ void add_programs(py::module_& module) {
             const std::size_t products = count == 0 ? 0 : factors.a.size() / count;
             if (products * count != factors.a.size())
                 throw py::value_error("values must have as many elements as x, or a multiple of that");
-            const Mask hiding = reader.mask(mask);
-            const Sign signs = reader.sign(Reader::size(width, "width"), out_width, sign);
-            opening::require_fit(reader.party(), count, products, signs);
-            if (hiding.r.size() != (reader.party() == 1 ? 0 : count) ||
-                hiding.pad.size() != (reader.party() == 0 ? count : 0))
-                throw py::value_error("mask does not fit x");
-            return reader.ready(opening::sign_products(reader.site(), number, factors, hiding, signs,
-                                                       reader.result(a, b, factors.a.size())));
+            const Result result = reader.result(a, b, factors.a.size());
+            const std::size_t width = Formats::bits_of(given_width, "width");
+            const std::size_t out_width = Formats::bits_of(given_out_width, "out_width");
+            if (sign.object.is_none())
+                return reader.ready(
+                    opening::sign_products(reader.site(), number, factors, width, out_width, result));
+            const auto [mask, signs] = reader.sign(count, products, width, out_width, sign);
+            randomness::require_fit(reader.party(), count, mask);
+            return reader.ready(opening::sign_products(reader.site(), number, factors, mask, signs, result));
         },
-        arg("party"), arg("common"), arg("x"), arg("values"), arg("width"), arg("out_width"), arg("mask"),
-        arg("sign"), arg("a"), arg("b"),
-        "trine.mpc.compare.sign_products; see rectify_program. mask has the mask and the pad.");
+        arg("party"), arg("keys"), arg("x"), arg("values"), arg("width"), arg("out_width"), arg("sign"),
+        arg("a"), arg("b"), "trine.mpc.compare.sign_products; see rectify_program.");
 }
 
 }  // namespace trine::bind

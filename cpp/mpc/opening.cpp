@@ -2,8 +2,6 @@
 #include "mpc/opening.hpp"
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 
 #include "mpc/compare.hpp"
 #include "mpc/rounds.hpp"
@@ -24,12 +22,6 @@ Words copied(Site& site, ConstWords words) {
     const Words copy = site.words(words.size());
     std::ranges::copy(words, copy.begin());
     return copy;
-}
-
-Words planes_of(Site& site, ConstWords values, std::size_t low, std::size_t bits) {
-    const Words planes = site.words(bits * plane_words(values.size()));
-    ring::bits::to_planes(values, low, bits, planes, 1);
-    return planes;
 }
 
 Words unpacked(Site& site, ConstBytes message, std::size_t count, std::size_t width) {
@@ -158,9 +150,6 @@ Protocol<Shares> quotient(Site& site, ConstWords known, ConstWords top, const Tr
 }
 
 // -- comparison: trine.mpc.bits --
-
-// "Equal" of every group but the lowest, then "less" of all: of an array of `groups` of each.
-std::size_t rows_of(std::size_t groups) { return 2 * groups - 1; }
 
 // The odd group at the high end, which had no partner, goes behind the merged ones.
 ConstWords with_odd(Site& site, ConstWords merged, ConstWords both, std::size_t groups, std::size_t words) {
@@ -295,7 +284,7 @@ Protocol<Ended> truncate_online(Site& site, const Number& x, const Truncation& r
     const u64 offset = u64{1} << (random.width - 1);
     const ConstWords known = co_await open_masked(site, x, random.mask, random.width + 1, offset);
     ConstWords top = random.bit;
-    if (site.party == 1 && random.excess() != 0) top = planes_of(site, known, random.width, 1);
+    if (site.party == 1 && random.excess() != 0) top = site.planes(known, random.width, 1);
     const Shares y = co_await quotient(site, known, top, random);
     std::ranges::copy(y.a, out.a.begin());
     std::ranges::copy(y.b, out.b.begin());
@@ -319,7 +308,7 @@ Protocol<Ended> rectify_online(Site& site, const Number& x, const Truncation& ra
     const ConstWords known = co_await open_masked(site, x, random.mask, random.width + 1, offset);
     ConstWords planes = sign.planes, top = random.bit;
     if (site.party == 1) {
-        planes = planes_of(site, known, random.shift, sign.width + 1);
+        planes = site.planes(known, random.shift, sign.width + 1);
         top = planes.last(plane_words(x.count()));
     }
     const auto [flips, y] = co_await together(open_sign(site, planes, x.count(), sign),
@@ -337,62 +326,14 @@ Protocol<Ended> sign_products_online(Site& site, const Number& x, const Shares& 
                                      const Sign& sign, Result out) {
     const u64 offset = u64{1} << (sign.width - 1);
     const ConstWords known = co_await open_masked(site, x, mask, sign.width, offset);
-    const ConstWords planes = site.party == 1 ? planes_of(site, known, 0, sign.width) : sign.planes;
+    const ConstWords planes = site.party == 1 ? site.planes(known, 0, sign.width) : sign.planes;
     const auto [flips, product] =
         co_await together(open_sign(site, planes, x.count(), sign), product_when_dealt(site, values, sign));
     unflip(site, flips, values, product, x.count(), out);
     co_return Ended{};
 }
 
-// -- checks --
-
-void require(bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(std::string(what) + " does not fit the other arguments");
-}
-
-void require_size(ConstWords words, std::size_t size, const char* what) {
-    require(words.size() == size, what);
-}
-
-void require_shares(const std::optional<Shares>& shares, std::size_t size, const char* what) {
-    require(!shares || (shares->a.size() == size && shares->b.size() == size), what);
-}
-
 }  // namespace
-
-void require_fit(int party, const Number& x, const Truncation& random) {
-    const std::size_t count = x.count(), held = party == 1 ? 0 : count;
-    require(random.shift >= 1 && random.shift < random.width && random.width <= 63, "shift");
-    require(random.out_width >= 1 && random.out_width <= 64, "out_width");
-    require_size(random.mask.r, held, "the mask");
-    require_size(random.mask.pad, party == 2 && !x.additive ? 0 : held, "the pad");
-    require_size(random.base[0], count, "the base");
-    require_size(random.base[1], party == 2 ? count : 0, "the second base");
-    require_size(random.bit, random.excess() != 0 ? plane_words(count) : 0, "the bit");
-    require_shares(random.wrap, count, "the wrap");
-}
-
-void require_fit(int party, std::size_t count, std::size_t values, const Sign& random) {
-    require(random.width >= 1 && random.width <= 64, "width");
-    require(random.out_width >= 1 && random.out_width <= 64, "out_width");
-    const std::size_t words = plane_words(count), width = random.width - 1;
-    std::size_t groups = compare::groups(width);
-    require_size(random.planes, party == 1 ? 0 : random.width * words, "the planes");
-    require_size(random.bit, words, "the bit");
-    require_size(random.table, party == 0 ? 0 : compare::table_rows(width) * words, "the table");
-    const std::size_t half = groups > 1 ? rows_of(groups) * words : 0;
-    require_size(random.halves[0], half, "the halves");
-    require_size(random.halves[1], party == 1 ? half : 0, "the second halves");
-    std::size_t level = 0;
-    for (; groups > 2; groups -= groups / 2, ++level) {
-        require(level < random.zeros.size(), "the zeros");
-        require_size(random.zeros[level], compare::merged_rows(groups) * words, "the zeros");
-    }
-    require(level + 1 == random.zeros.size(), "the zeros");
-    require_size(random.zeros.back(), words, "the zeros");
-    require_size(random.zero, values * count, "the zero");
-    require_shares(random.numbers, count, "the numbers");
-}
 
 Protocol<Ended> truncate(Site& site, Number x, Truncation random, Result out) {
     if (random.excess() == 0 || random.wrap) {
@@ -422,6 +363,26 @@ Protocol<Ended> sign_products(Site& site, Number x, Shares values, Mask mask, Si
                           sign_products_online(site, x, values, mask, sign, out));
     }
     co_return Ended{};
+}
+
+Protocol<Ended> truncate(Site& site, Number x, std::size_t shift, std::size_t width, std::size_t out_width,
+                         Result out) {
+    Truncation random = randomness::draw_truncation(site, x, shift, width, out_width);
+    co_return co_await truncate(site, x, std::move(random), out);
+}
+
+Protocol<Ended> rectify(Site& site, Number x, std::size_t shift, std::size_t width, std::size_t out_width,
+                        Result out) {
+    Truncation random = randomness::draw_truncation(site, x, shift, width, out_width);
+    Sign sign = randomness::draw_rectified_sign(site, random);
+    co_return co_await rectify(site, x, std::move(random), std::move(sign), out);
+}
+
+Protocol<Ended> sign_products(Site& site, Number x, Shares values, std::size_t width, std::size_t out_width,
+                              Result out) {
+    const std::size_t count = x.count(), products = count == 0 ? 0 : values.a.size() / count;
+    randomness::Masked random = randomness::draw_sign_products(site, count, products, width, out_width);
+    co_return co_await sign_products(site, x, values, random.mask, std::move(random.sign), out);
 }
 
 }  // namespace trine::mpc::opening

@@ -13,6 +13,7 @@
 #include "base/cpu.hpp"
 #include "base/span.hpp"
 #include "prg/generator.hpp"
+#include "ring/bits.hpp"
 
 namespace trine::mpc {
 
@@ -28,15 +29,18 @@ class Site {
         std::vector<Bytes> expected;
     };
 
-    // `common` holds the generators of keys number `index` and `index + 1`.
-    Site(int index, std::array<prg::Generator*, 2> common, Isa path)
-        : party(index), isa(path), common_(common) {}
+    // Of the keys number `index` and `index + 1`, and of the one that is this party's alone.
+    struct Keys {
+        prg::Generator &first, &second, &own;
+    };
+    Site(int index, Keys keys, Isa path) : party(index), isa(path), keys_(keys) {}
     Site(const Site&) = delete;
     Site& operator=(const Site&) = delete;
 
     int next() const { return (party + 1) % parties; }
     int previous() const { return (party + 2) % parties; }
-    prg::Generator& common(int key) const { return *common_[key == party ? 0 : 1]; }
+    prg::Generator& common(int key) const { return key == party ? keys_.first : keys_.second; }
+    prg::Generator& own() const { return keys_.own; }
 
     void send(int peer, ConstBytes piece) { with(peer).sent.push_back(piece); }
     void send(int peer, ConstWords words) { send(peer, as_bytes(words)); }
@@ -62,6 +66,12 @@ class Site {
     Bytes bytes(std::size_t count) {
         return {reinterpret_cast<u8*>(words((count + sizeof(u64) - 1) / sizeof(u64)).data()), count};
     }
+    // Some bits of each value as planes.
+    Words planes(ConstWords values, std::size_t low, std::size_t bits) {
+        const Words planes = words(bits * ring::bits::plane_words(values.size()));
+        ring::bits::to_planes(values, low, bits, planes, 1);
+        return planes;
+    }
     static ConstBytes as_bytes(ConstWords words) {
         return {reinterpret_cast<const u8*>(words.data()), words.size_bytes()};
     }
@@ -72,7 +82,7 @@ class Site {
   private:
     Messages& with(int peer) { return round_[static_cast<std::size_t>(peer)]; }
 
-    std::array<prg::Generator*, 2> common_;
+    const Keys keys_;
     std::array<Messages, parties> round_;
     std::vector<std::unique_ptr<u64[]>> memory_;
 };

@@ -78,9 +78,9 @@ class Party:
         return self._common[key]
 
     @property
-    def generators(self) -> tuple[Prg, Prg]:
-        """Both of them, number ``index`` first."""
-        return self._common[self.index], self._common[self.next]
+    def generators(self) -> tuple[Prg, Prg, Prg]:
+        """Those of keys number ``index`` and ``index + 1``, and the private one."""
+        return self._common[self.index], self._common[self.next], self.private
 
     def zero(self, shape: Shape, width: int = 64) -> Ring:
         """This party's part of a fresh sharing of zero: the three parts sum to 0, any two look random modulo 2^width.

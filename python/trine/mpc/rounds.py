@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
 from trine import _core
-from trine.mpc.party import Party
+from trine.mpc.party import Party, Replicated
 from trine.net import Bytes
 
-__all__ = ["Compiled", "Protocol", "Randomness", "Received", "Round", "dealt", "interpreted", "together"]
+__all__ = ["Compiled", "Protocol", "Randomness", "Received", "Round", "compiled", "dealt", "interpreted", "together"]
 
 T = TypeVar("T")
 
@@ -38,15 +38,17 @@ class Round(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Compiled:
-    """A protocol that compiled code can run from its first message to its last.
+    """A protocol that compiled code can run from its first message to its last, and leaves shares of numbers.
 
     Attributes:
-        program: makes the program to run, and a function that gives its result once it has run.
+        shape: of the result.
+        program: makes the program that writes its shares into the arrays of the argument.
         protocol: the same protocol as a generator, not begun: the same messages, the same bits.
     """
 
-    program: Callable[[], tuple[_core.Program, Callable[[], Any]]]
-    protocol: Protocol[Any]
+    shape: tuple[int, ...]
+    program: Callable[[Replicated], _core.Program]
+    protocol: Protocol[Replicated]
 
 
 Received = Mapping[int, Sequence[Bytes]]
@@ -62,6 +64,14 @@ class Randomness(Interface):
     def deal(self, party: Party) -> Protocol[None]:
         """Finish it together with the other parties."""
         ...
+
+
+def compiled(
+    shape: tuple[int, ...], program: Callable[[Replicated], _core.Program], protocol: Protocol[Replicated]
+) -> Protocol[Replicated]:
+    """Run a :class:`Compiled` protocol."""
+    result: Replicated = yield Compiled(shape, program, protocol)
+    return result
 
 
 def interpreted(protocol: Protocol[T]) -> Generator[Round, Received, T]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trine.errors import ProtocolError
-from trine.mpc.party import Party
+from trine.mpc.party import Party, Replicated
 from trine.mpc.rounds import Compiled, Protocol, Received, Round, interpreted
 from trine.mpc.secret import Plain, Secret
 from trine.mpc.share import input_from
@@ -134,11 +134,11 @@ class PartySession(Session):
             try:
                 turn = running.send(received)
                 while channel and isinstance(turn, Compiled):
-                    program, result = turn.program()
-                    more, sent = channel.run(program)
+                    result = Replicated(np.empty(turn.shape, np.uint64), np.empty(turn.shape, np.uint64))
+                    more, sent = channel.run(turn.program(result))
                     rounds[index] += more
                     self._cost += Cost(0, sent)
-                    turn = running.send(result())
+                    turn = running.send(result)
             except StopIteration as finished:
                 results[index] = finished.value
                 return

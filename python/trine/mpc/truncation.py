@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from trine.mpc.bits import to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
 from trine.mpc.party import Party, Replicated, Ring, shares_of
-from trine.mpc.rounds import Compiled, Protocol, Round, dealt
+from trine.mpc.rounds import Protocol, Round, compiled, dealt
 from trine.ring.pack import packed_size, unpack
 
 __all__ = ["TruncationRandomness", "draw_truncation", "quotient", "truncate"]
@@ -58,8 +57,7 @@ def draw_truncation(
     party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
 ) -> TruncationRandomness:
     """Draw the local half of a truncation's randomness; arguments and errors as in :func:`truncate`."""
-    if not 1 <= shift < width <= 63:
-        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
+    _check(shift, width)
     bits = width + 1
     excess = max(0, out_width - (bits - shift))
     mask = draw_mask(party, shape, bits, additive)
@@ -106,22 +104,30 @@ def truncate(
     Raises:
         InputError: shift or width is out of range.
     """
-    used = random or draw_truncation(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
+    _check(shift, width)
 
-    def online() -> Protocol[Replicated]:
-        known = yield from open_masked(party, x, used.mask, width + 1, 1 << (width - 1))
-        top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
-        return (yield from quotient(party, known, top, used, shift, width, out_width))
+    def stepwise() -> Protocol[Replicated]:
+        additive = not isinstance(x, Replicated)
+        used = random or draw_truncation(party, x.shape, shift, width, out_width, additive=additive)
 
-    def program() -> tuple[_core.Program, Callable[[], Replicated]]:
-        y = Replicated(np.empty(x.shape, np.uint64), np.empty(x.shape, np.uint64))
+        def online() -> Protocol[Replicated]:
+            known = yield from open_masked(party, x, used.mask, width + 1, 1 << (width - 1))
+            top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
+            return (yield from quotient(party, known, top, used, shift, width, out_width))
+
+        return (yield from online() if random else dealt(party, used, online()))
+
+    def program(y: Replicated) -> _core.Program:
         formats = shift, width, out_width
-        arrays = used.arrays
-        made = _core.truncate_program(party.index, party.generators, shares_of(x), *formats, arrays, y.a, y.b)
-        return made, lambda: y
+        arrays = random and random.arrays
+        return _core.truncate_program(party.index, party.generators, shares_of(x), *formats, arrays, y.a, y.b)
 
-    result: Replicated = yield Compiled(program, online() if random else dealt(party, used, online()))
-    return result
+    return (yield from compiled(x.shape, program, stepwise()))
+
+
+def _check(shift: int, width: int) -> None:
+    if not 1 <= shift < width <= 63:
+        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
 
 
 def quotient(
