@@ -138,11 +138,17 @@ class PyHub {
         held_.graveyard->empty();
     }
 
-    News tend() {
-        const auto events = unlocked([&] { return held_.hub->tend(Clock::now() + signal_slice); });
+    void tend() {
+        unlocked([&] { held_.hub->tend(Clock::now() + signal_slice); });
         held_.graveyard->empty();
+    }
+    void rest() {
+        unlocked([&] { held_.hub->rest(Clock::now() + signal_slice); });
+    }
+    void wake() { held_.hub->wake(); }
+    News news() {
         py::list news;
-        for (const net::Event& event : events) {
+        for (const net::Event& event : held_.hub->news()) {
             if (event.lost) {
                 news.append(py::make_tuple(event.peer, to_exception(*event.lost), event.was_linked));
             } else {
@@ -369,8 +375,13 @@ void add_net_hub(py::module_& module) {
         .def("send_control", &PyHub::send_control, arg("peer"), arg("payload"),
              "Queues a control message. Raises PartyLostError if the peer is not linked.")
         .def("tend", &PyHub::tend,
-             "Looks after the links for a moment; always by the same thread.\n\n"
-             "Returns (peer, control message, True) for each that has come, and (peer, error, whether it was "
+             "Looks after the links for a moment, or until there is news; always by the same thread.")
+        .def("rest", &PyHub::rest,
+             "The same for the thread that computes when it has nothing to compute; until wake() is called, "
+             "too.")
+        .def("wake", &PyHub::wake, "Ends a rest, or the next one before it begins.")
+        .def("news", &PyHub::news,
+             "(peer, control message, True) for each that has come, and (peer, error, whether it was "
              "linked\n"
              "in both directions) for each link that broke.")
         .def("open", &PyHub::open, arg("session"),

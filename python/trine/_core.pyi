@@ -214,22 +214,32 @@ class Hub:
         """
         The parties that are not linked in both directions.
         """
+    def news(self) -> list[tuple[int, typing.Any, bool]]:
+        """
+        (peer, control message, True) for each that has come, and (peer, error, whether it was linked
+        in both directions) for each link that broke.
+        """
     def note_session(self, session: int) -> None:
         ...
     def open(self, session: int) -> tuple[Channel, bytes, bytes]:
         """
         (channel, the key of the link from party i - 1, that of the link to party i + 1).
         """
+    def rest(self) -> None:
+        """
+        The same for the thread that computes when it has nothing to compute; until wake() is called, too.
+        """
     def send_control(self, peer: int, payload: bytes) -> None:
         """
         Queues a control message. Raises PartyLostError if the peer is not linked.
         """
-    def tend(self) -> list[tuple[int, typing.Any, bool]]:
+    def tend(self) -> None:
         """
-        Looks after the links for a moment; always by the same thread.
-        
-        Returns (peer, control message, True) for each that has come, and (peer, error, whether it was linked
-        in both directions) for each link that broke.
+        Looks after the links for a moment, or until there is news; always by the same thread.
+        """
+    def wake(self) -> None:
+        """
+        Ends a rest, or the next one before it begins.
         """
 def available_isas() -> list[str]:
     """
