@@ -213,7 +213,7 @@ def sign_products(
 
     def program(y: Replicated) -> _core.Program:
         numbers = shares_of(x), shares_of(values)
-        arrays = random and random.arrays
+        arrays = random.arrays if random else None
         keys = party.generators
         return _core.sign_products_program(party.index, keys, *numbers, width, out_width, arrays, y.a, y.b)
 
@@ -278,8 +278,8 @@ def rectify(
 
     def program(y: Replicated) -> _core.Program:
         formats = shift, width, out_width
-        arrays = (random.truncation.arrays, random.sign.arrays) if random else (None, None)
-        return _core.rectify_program(party.index, party.generators, shares_of(x), *formats, *arrays, y.a, y.b)
+        first, second = (random.truncation.arrays, random.sign.arrays) if random else (None, None)
+        return _core.rectify_program(party.index, party.generators, shares_of(x), *formats, first, second, y.a, y.b)
 
     return (yield from compiled(x.shape, program, stepwise()))
 

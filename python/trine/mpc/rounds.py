@@ -74,8 +74,10 @@ def compiled(
     return result
 
 
-def interpreted(protocol: Protocol[T]) -> Generator[Round, Received, T]:
-    """The protocol without a word of compiled code between its rounds."""
+def interpreted(
+    protocol: Protocol[T], run: Callable[[Compiled], Replicated] | None = None
+) -> Generator[Round, Received, T]:
+    """The protocol as its rounds alone; compiled protocols on the way are left to ``run``, or run as generators."""
     received: Any = None
     while True:
         try:
@@ -83,7 +85,10 @@ def interpreted(protocol: Protocol[T]) -> Generator[Round, Received, T]:
         except StopIteration as finished:
             result: T = finished.value
             return result
-        received = (yield from interpreted(turn.protocol)) if isinstance(turn, Compiled) else (yield turn)
+        if not isinstance(turn, Compiled):
+            received = yield turn
+        else:
+            received = run(turn) if run else (yield from interpreted(turn.protocol))
 
 
 def dealt(party: Party, random: Randomness, online: Protocol[T]) -> Protocol[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from trine.net.session import MeshChannel
 __all__ = ["LocalSession", "PartySession", "PerParty", "Session", "overlapping_rounds"]
 
 Call = Callable[..., Protocol[Any]]
+Rounds = Generator[Round, Received, Any]
 DEPTH = 2  # computations that overlap in a pipeline: one computes while the other's messages travel
 
 
@@ -125,20 +126,13 @@ class PartySession(Session):
         rounds = [0] * len(calls)
         to_start = iter(enumerate(calls))
         # What has posted its messages and waits for the others', in the order in which all three parties go on.
-        waiting: deque[tuple[int, Protocol[Any], Round]] = deque()
-
+        waiting: deque[tuple[int, Rounds, Round]] = deque()
         # Compiled code keeps this thread to the end: nothing could overlap with it.
-        channel = self._channel if isinstance(self._channel, MeshChannel) and len(calls) == 1 else None
+        run = self._run if isinstance(self._channel, MeshChannel) and len(calls) == 1 else None
 
-        def resume(index: int, running: Protocol[Any], received: Received | None) -> None:
+        def resume(index: int, running: Rounds, received: Received | None) -> None:
             try:
-                turn = running.send(received)
-                while channel and isinstance(turn, Compiled):
-                    result = Replicated(np.empty(turn.shape, np.uint64), np.empty(turn.shape, np.uint64))
-                    more, sent = channel.run(turn.program(result))
-                    rounds[index] += more
-                    self._cost += Cost(0, sent)
-                    turn = running.send(result)
+                turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
             except StopIteration as finished:
                 results[index] = finished.value
                 return
@@ -150,8 +144,7 @@ class PartySession(Session):
             while True:
                 while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
                     index, args = call
-                    running = protocol(self._party, *args)
-                    resume(index, running if channel else interpreted(running), None)
+                    resume(index, interpreted(protocol(self._party, *args), run), None)
                 if not waiting:
                     self._cost += Cost(overlapping_rounds(rounds))
                     return results
@@ -162,6 +155,12 @@ class PartySession(Session):
         """Apply a local function."""
         with np.errstate(over="ignore"):
             return function(self._party, *args)
+
+    def _run(self, compiled: Compiled) -> Replicated:
+        assert isinstance(self._channel, MeshChannel)
+        result = Replicated(np.empty(compiled.shape, np.uint64), np.empty(compiled.shape, np.uint64))
+        self._cost += Cost(*self._channel.run(compiled.program(result)))
+        return result
 
     def _post(self, turn: Round) -> None:
         self._channel.post(turn.send)

@@ -119,7 +119,7 @@ def truncate(
 
     def program(y: Replicated) -> _core.Program:
         formats = shift, width, out_width
-        arrays = random and random.arrays
+        arrays = random.arrays if random else None
         return _core.truncate_program(party.index, party.generators, shares_of(x), *formats, arrays, y.a, y.b)
 
     return (yield from compiled(x.shape, program, stepwise()))
