@@ -61,9 +61,12 @@ class Reader {
 
     Result result(const WordArray& a, const WordArray& b, std::size_t count) {
         const Out first = out(a, "a"), second = out(b, "b");
-        for (const Out* one : {&first, &second})
+        for (const Out* one : {&first, &second}) {
             if (one->data.size() != count)
                 throw py::value_error(one->name + " must have as many elements as the result");
+            for (const In& input : numbers_) require_apart(*one, input);
+        }
+        require_apart(first, In{second.name, second.shape, second.data});
         program_->arrays.push_back(a.object);
         program_->arrays.push_back(b.object);
         return {first.data, second.data};
@@ -118,7 +121,8 @@ class Reader {
     ConstWords words(const py::object& given, const char* name) {
         if (given.is_none()) return {};
         program_->arrays.push_back(given);
-        return in(WordArray{given}, name).data;
+        numbers_.push_back(in(WordArray{given}, name));
+        return numbers_.back().data;
     }
     ConstWords words(const py::object& given, const char* name, std::size_t count) {
         const ConstWords found = words(given, name);
@@ -127,6 +131,7 @@ class Reader {
     }
 
     std::unique_ptr<Program> program_;
+    std::vector<In> numbers_;  // the arrays that were read
     int party_;
 };
 
