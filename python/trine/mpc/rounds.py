@@ -10,6 +10,7 @@ three hosts, is no concern of theirs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +23,8 @@ from trine.net import Bytes
 __all__ = ["Compiled", "Protocol", "Randomness", "Received", "Round", "compiled", "dealt", "interpreted", "together"]
 
 T = TypeVar("T")
+# Elements beyond which a generator is as fast, and better: it gives back what it has used, a program keeps it all.
+LARGE = 1 << 16
 
 
 class Round(NamedTuple):
@@ -69,7 +72,9 @@ class Randomness(Interface):
 def compiled(
     shape: tuple[int, ...], program: Callable[[Replicated], _core.Program], protocol: Protocol[Replicated]
 ) -> Protocol[Replicated]:
-    """Run a :class:`Compiled` protocol."""
+    """Ask for a protocol to be run as a :class:`Compiled` one, unless it is so large that Python does not show."""
+    if math.prod(shape) > LARGE:
+        return (yield from protocol)
     result: Replicated = yield Compiled(shape, program, protocol)
     return result
 
