@@ -103,8 +103,9 @@ def _conv_transpose(graph: Graph, layer: Any, x: Tensor) -> Tensor:
     kernel = _kernel(layer)
     given = layer.output_padding
     extra = [given] * len(layer.strides) if given is None or isinstance(given, int) else list(given)
+    rule = _old_torch_crop if _shifts_answers() else _crop
     crop = [
-        _crop((k - 1) * d + 1, s, layer.padding, more)
+        rule((k - 1) * d + 1, s, layer.padding, more)
         for k, d, s, more in zip(kernel.shape, layer.dilation_rate, layer.strides, extra, strict=False)
     ]
     y = blocks.conv_transpose(
@@ -121,12 +122,30 @@ def _conv_transpose(graph: Graph, layer: Any, x: Tensor) -> Tensor:
 
 
 def _crop(span: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """What Keras cuts off a transposed convolution whose kernel spans so much: on all backends but old PyTorch's."""
+    """What Keras cuts off a transposed convolution whose kernel spans so much."""
     if padding == "valid":
         return 0, -(max(span, stride) - span if extra is None else extra)
     total = stride + span - 2 if extra is None else span + span % 2 - 2 + extra
     left = min((total + 1) // 2, span - 1)
     return span - 1 - left, span - 1 - (total - left)
+
+
+def _old_torch_crop(span: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
+    """The same on PyTorch in older versions of Keras, 3.12 among them, which shift some answers (and warn of it)."""
+    if padding == "valid":
+        return _crop(span, stride, padding, extra)
+    more = stride - span % 2 if extra is None else extra
+    cut = max(-((span % 2 - span + more) // 2), 0)
+    return cut, cut - (2 * cut + span % 2 - span + more)
+
+
+def _shifts_answers() -> bool:
+    """Whether this is a Keras that shifts them."""
+    import keras
+    from keras.src.backend.common import backend_utils
+
+    fixed = hasattr(backend_utils, "compute_conv_transpose_output_crops_for_torch")
+    return bool(keras.backend.backend() == "torch" and not fixed)
 
 
 def _embedding(graph: Graph, layer: Any, x: Tensor) -> Tensor:

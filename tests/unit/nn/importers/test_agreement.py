@@ -1,5 +1,6 @@
 """The same network in Keras, in PyTorch and in ONNX becomes the same model, node for node, and the same plan."""
 
+import inspect
 import io
 import os
 
@@ -24,8 +25,10 @@ pytestmark = [
 def exported(module, shape, dynamic):
     buffer = io.BytesIO()
     options = {"dynamic_axes": {"x": {0: "batch"}}} if dynamic else {}
+    if "dynamo" in inspect.signature(torch.onnx.export).parameters:  # not in PyTorch 2.3
+        options["dynamo"] = False
     torch.onnx.export(
-        module.eval(), (torch.zeros(1, *shape),), buffer, opset_version=17, dynamo=False, input_names=["x"],
+        module.eval(), (torch.zeros(1, *shape),), buffer, opset_version=17, input_names=["x"],
         do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE, **options,
     )  # fmt: skip
     return onnx.load_model_from_string(buffer.getvalue())

@@ -152,10 +152,8 @@ def test_activations(make):
         lambda x: torch.cat([x, x.relu()], 1),
         lambda x: torch.stack([x, x.relu()], dim=2),
         lambda x: x.chunk(2, 1)[0] * x.chunk(2, dim=1)[1],
-        lambda x: torch.cat(x.split([1, 2, 3], 1)[::-1], dim=1),
         lambda x: x[:, 0] + x[:, -1],
         lambda x: x[:, 1:5:2, None, ::3],
-        lambda x: torch.cat(x.unbind(1), 1),
         lambda x: x.select(1, 2) + x.narrow(1, 1, 1).squeeze(1),
         lambda x: x.unsqueeze(1).expand(-1, 2, -1, -1).relu(),
         lambda x: x.repeat(1, 2, 1) + x.repeat_interleave(2, dim=1),
@@ -171,12 +169,29 @@ def test_activations(make):
         lambda x: (
             F.dropout(x, 0.5, False) + x.new_zeros(1) if hasattr(torch, "nothing") else F.dropout(x, 0.5, False) + 1
         ),
-        lambda x: x + torch.arange(x.size(2)).float() / 10,
         lambda x: x * torch.linspace(0, 1, 6)[:, None],
     ],
-    ids=range(39),
 )
 def test_functions(function):
+    assert_same_answers(Call(function), ROWS)
+
+
+# torch.fx of PyTorch 2.3 does not follow what such functions make of a size or of a list that it stands for.
+newer = pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 4), reason="PyTorch 2.3 cannot trace it"
+)
+
+
+@newer
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.cat(x.split([1, 2, 3], 1)[::-1], dim=1),
+        lambda x: torch.cat(x.unbind(1), 1),
+        lambda x: x + torch.arange(x.size(2)).float() / 10,
+    ],
+)
+def test_functions_of_traced_sizes_and_lists(function):
     assert_same_answers(Call(function), ROWS)
 
 
@@ -293,6 +308,7 @@ class Characters(nn.Module):
         return self.head((self.tokens(x) + self.places(torch.arange(x.shape[1]))).mean(dim=1))
 
 
+@newer
 def test_embeddings():
     x = np.random.default_rng(0).integers(0, 11, (3, 7))
     model = assert_same_answers(randomised(Characters()), (7,), x)
