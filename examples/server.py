@@ -11,7 +11,7 @@ import sys
 import trine
 from trine.demo.data import load_seed_cnn
 
-model = sys.argv[1] if len(sys.argv) > 1 else load_seed_cnn()  # the path of a Keras model, or the demo's network
+model = sys.argv[1] if len(sys.argv) > 1 else load_seed_cnn()  # the path of a model, or the demo's network
 
 with trine.Cluster.local(ports=(4000, 4001, 4002)) as cluster:  # three parties, here on this machine
     service = cluster.share(model, name="digits")  # the weights are split: no party holds any

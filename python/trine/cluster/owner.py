@@ -18,8 +18,9 @@ from trine.errors import InputError, NetworkError, TrineError, UnknownModelError
 from trine.mpc import deal
 from trine.net import PARTIES
 from trine.net.certificates import CLIENT, OWNER
-from trine.nn import Model, from_keras
+from trine.nn import Model
 from trine.nn.compiler import compile
+from trine.nn.importers.anything import imported
 
 __all__ = ["Cluster", "LocalCluster", "Service"]
 
@@ -72,8 +73,9 @@ class Cluster:
         """Split a model's weights among the parties; none of them can tell anything from its part.
 
         Args:
-            model: a :class:`trine.nn.Model`, or what :func:`trine.nn.from_keras` takes: a Keras model, or the path
-                of a saved one.
+            model: a :class:`trine.nn.Model`, a Keras or ONNX model, or the path of a saved one: what
+                :func:`trine.nn.importers.anything.imported` takes. PyTorch modules and scikit-learn's estimators come
+                by :func:`trine.nn.from_torch` and :func:`trine.nn.from_sklearn`, which ask what else must be known.
             name: what clients call it.
 
         Raises:
@@ -81,7 +83,7 @@ class Cluster:
             NetworkError: a party cannot be reached.
         """
         check_model_name(name)
-        compiled = compile(model if isinstance(model, Model) else from_keras(model))
+        compiled = compile(imported(model))
         plan = compiled.plan.to_json()
         service = Service(self._parties, name, new_identifier())
         bodies = [pack_model(plan, payload) for payload in deal(compiled.tensors)]
