@@ -152,7 +152,7 @@ def cells(result: Result) -> tuple[str, ...]:
         seconds(result.latency),
         f"{result.throughput:,.0f}",
         str(result.rounds),
-        f"{result.bytes / 1e3:,.3g}",
+        f"{result.bytes / 1e3:,.{1 if result.bytes < 1e5 else 0}f}",
     )
 
 
