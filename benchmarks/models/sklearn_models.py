@@ -1,31 +1,17 @@
-"""scikit-learn's models in the clear and among three parties, on the data that scikit-learn ships.
+"""scikit-learn's models, each trained on data that scikit-learn ships, and what they are asked.
 
-``python benchmarks/models/sklearn_models.py`` trains every kind that :func:`trine.nn.from_sklearn` takes, asks it and
-its private form 1,000 inputs or more, and prints a table. Where a data set is smaller, its rows are drawn again, each
-feature moved by a hundredth of its deviation. The parties are three in one process, so the times are what all three
-compute, one after the other, and no network's; rounds and bytes are exact.
-
-*Agree* is the part of the inputs for which both name the same class, *error* the largest difference of probabilities
-or scores relative to the largest, for regressions the largest relative error of a prediction. *Ties* are inputs that
-are left out of both: a feature within 2^-30 of its range of a threshold that it meets (but not on it), or two classes
-within 10^-6.
+Where a data set is smaller than what is asked for, its rows are drawn again, each feature moved by a hundredth of its
+deviation.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from sklearn import (
     cluster,
     datasets,
@@ -41,11 +27,7 @@ from sklearn import (
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 
-from trine.bench import machine
-from trine.bench.report import seconds
-from trine.mpc import LocalSession, PerParty, accept, deal
-from trine.nn import ArgMax, Model, Trees, compile, from_sklearn, infer
-from trine.nn.infer import pack_weights
+from trine.nn import ArgMax, Model, Trees, from_sklearn
 
 LEAST = 1000
 JITTER = 0.01
@@ -201,29 +183,6 @@ def cases(least: int = LEAST, names: Sequence[str] = ()) -> Iterator[Asked]:
         yield Asked(name, case.data, model, x, targets, clear, regression)
 
 
-class Private:
-    """A model shared among three parties in this process."""
-
-    def __init__(self, model: Model) -> None:
-        compiled = compile(model)
-        self.plan = compiled.plan
-        self.session = LocalSession()
-        self.weights = self.session.each(lambda party, held: pack_weights(self.plan, held), shared(compiled.tensors))
-
-    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, float]:
-        """The answers, and the seconds that the parties took."""
-        given = PerParty(held[0] for held in shared([self.plan.encode_input(x)]))
-        start = time.perf_counter()
-        parts = infer(self.session, self.plan, self.weights, given)
-        return self.plan.combine(parts), time.perf_counter() - start
-
-
-def shared(arrays: list[np.ndarray]) -> PerParty:
-    """Each party's shares of arrays."""
-    shapes = [array.shape for array in arrays]
-    return PerParty(accept(party, payload, shapes) for party, payload in enumerate(deal(arrays)))
-
-
 def answers_of(estimator: Any, output: str | None, x: np.ndarray) -> np.ndarray:
     """What scikit-learn answers: float64 (N, outputs)."""
     if output == "label":
@@ -263,87 +222,3 @@ def close_tests(layer: Trees, x: np.ndarray) -> np.ndarray:
         taken[2 * node], taken[2 * node + 1] = made & (gap <= 0), made & (gap > 0)
         found |= made & (gap != 0) & (np.abs(gap) < TIE * 2.0**-16)
     return found
-
-
-def measure(case: Asked) -> dict[str, Any]:
-    """Everything about one case."""
-    private, x, clear = Private(case.model), case.inputs, case.clear
-    singles = [private(x[i : i + 1])[1] for i in range(SINGLE_QUERIES)]
-    answers, spent = private(x)
-    answers = answers.reshape(clear.shape)
-    tied = ties(case.model, x, clear, not case.regression)
-    cost = private.plan.cost(1)
-    labels = [named(values) for values in (clear, answers)]
-    same = labels[0] == labels[1]
-    if case.data == "diabetes":
-        errors = np.abs(answers - clear) / np.abs(clear)
-        quality = [
-            1 - float(((values[:, 0] - case.targets) ** 2).mean() / case.targets.var()) for values in (clear, answers)
-        ]
-    else:
-        errors = np.abs(answers - clear) / max(np.abs(clear).max(), 1.0)
-        quality = [None, None] if case.regression else [float((label == case.targets).mean()) for label in labels]
-    return {
-        "model": case.name,
-        "data": case.data,
-        "inputs": len(x),
-        "ties": int(tied.sum()),
-        "float": quality[0],
-        "private": quality[1],
-        "agree": None if case.regression else float(same[~tied].mean()),
-        "agree_with_ties": None if case.regression else float(same.mean()),
-        "error": float(errors[~tied].max()),
-        "error_with_ties": float(errors.max()),
-        "one": float(np.median(singles)),
-        "each": spent / len(x),
-        "rounds": cost.rounds,
-        "bytes": cost.bytes,
-    }
-
-
-def named(values: np.ndarray) -> np.ndarray:
-    """The class that answers name: the largest, or for a single one itself, or its side."""
-    if values.shape[1] > 1:
-        return values.argmax(axis=1)
-    whole = (values == np.rint(values)).all()
-    return values[:, 0] if whole else (values[:, 0] > 0).astype(float)
-
-
-def table(rows: list[dict[str, Any]]) -> Table:
-    """All cases."""
-    printed = Table(title="scikit-learn's models, float and private", box=box.SIMPLE_HEAD, pad_edge=False)
-    printed.add_column("model", no_wrap=True)
-    printed.add_column("data", no_wrap=True)
-    for heading in ("inputs", "ties", "float", "private", "agree", "error", "one", "each", "rounds", "KB"):
-        printed.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        printed.add_row(
-            row["model"],
-            row["data"],
-            str(row["inputs"]),
-            str(row["ties"]),
-            *("" if row[key] is None else f"{row[key]:.4f}" for key in ("float", "private")),
-            "" if row["agree"] is None else f"{row['agree']:.2%}",
-            f"{row['error']:.1e}",
-            seconds(row["one"]),
-            seconds(row["each"]),
-            str(row["rounds"]),
-            f"{row['bytes'] / 1e3:.3g}",
-        )
-    return printed
-
-
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="only those whose names contain one of these")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
-    options = parser.parse_args()
-    console, rows = Console(width=150), [measure(case) for case in cases(names=options.models)]
-    console.print(table(rows))
-    if options.json is not None:
-        options.json.write_text(json.dumps({"machine": machine.describe(), "models": rows}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -31,6 +31,7 @@ PYBIND11_MODULE(_core, module) {
     trine::bind::add_prg(module);
     trine::bind::add_mpc(module);
     trine::bind::add_rounds(module);
+    trine::bind::add_programs(module);
     trine::bind::add_net_errors(module);
     trine::bind::add_net_tls(module);
     trine::bind::add_net_hub(module);

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "bind/net.hpp"
+#include "bind/program.hpp"
 #include "bind/rooms.hpp"
 #include "net/hub.hpp"
 
@@ -24,6 +25,8 @@ using Send =
     Given<"collections.abc.Mapping[int, collections.abc.Sequence[numpy.typing.NDArray[numpy.uint8]]]">;
 using Expect = Given<"collections.abc.Mapping[int, collections.abc.Sequence[int]]">;
 using Error = Given<"Exception">;
+using ProgramArgument = Given<"Program">;
+using Costs = Given<"tuple[int, int]">;
 
 // Python objects that were let go of in threads without the GIL, until somebody comes by who holds it.
 class Graveyard : public std::enable_shared_from_this<Graveyard> {
@@ -135,11 +138,17 @@ class PyHub {
         held_.graveyard->empty();
     }
 
-    News tend() {
-        const auto events = unlocked([&] { return held_.hub->tend(Clock::now() + signal_slice); });
+    void tend() {
+        unlocked([&] { held_.hub->tend(Clock::now() + signal_slice); });
         held_.graveyard->empty();
+    }
+    void rest() {
+        unlocked([&] { held_.hub->rest(Clock::now() + signal_slice); });
+    }
+    void wake() { held_.hub->wake(); }
+    News news() {
         py::list news;
-        for (const net::Event& event : events) {
+        for (const net::Event& event : held_.hub->news()) {
             if (event.lost) {
                 news.append(py::make_tuple(event.peer, to_exception(*event.lost), event.was_linked));
             } else {
@@ -164,6 +173,70 @@ class PyHub {
 
   private:
     Held held_;
+};
+
+// Runs a protocol on a session's messages.
+class Drive {
+  public:
+    // `memory` keeps what messages come from and land in.
+    Drive(Hub& hub, net::Channel& channel, mpc::Site& site, mpc::Protocol<mpc::opening::Ended>& protocol,
+          Owner memory)
+        : hub_(hub), channel_(channel), site_(site), protocol_(protocol), memory_(std::move(memory)) {}
+
+    // False if the time is up.
+    bool advance(Clock::time_point until) {
+        for (;;) {
+            if (!waiting_) {
+                if (protocol_.resume()) break;
+                begin_round();
+            }
+            if (!hub_.collect(channel_, since_, until)) return false;
+            waiting_ = false;
+        }
+        protocol_.take();
+        return true;
+    }
+    u64 rounds() const { return rounds_; }
+    u64 bytes() const { return bytes_; }
+
+  private:
+    void begin_round() {
+        auto round = site_.take_round();
+        std::vector<Hub::Outgoing> outgoing;
+        std::vector<Hub::Incoming> incoming;
+        for (int peer = 0; peer < net::parties; ++peer) {
+            auto& [sent, expected] = round[static_cast<std::size_t>(peer)];
+            if (!sent.empty()) {
+                outgoing.push_back({peer, total(sent), {std::move(sent), memory_}});
+                bytes_ += outgoing.back().size;
+            }
+            if (!expected.empty()) {
+                const u64 size = total(expected);
+                incoming.push_back(
+                    {peer, std::make_shared<net::Landing>(net::Landing{std::move(expected), memory_, size})});
+            }
+        }
+        ++rounds_;
+        hub_.post(channel_, std::move(outgoing));
+        hub_.expect(channel_, incoming);
+        since_ = Clock::now();
+        waiting_ = true;
+    }
+    template <class Pieces>
+    static u64 total(const Pieces& pieces) {
+        u64 size = 0;
+        for (const auto& piece : pieces) size += piece.size();
+        return size;
+    }
+
+    Hub& hub_;
+    net::Channel& channel_;
+    mpc::Site& site_;
+    mpc::Protocol<mpc::opening::Ended>& protocol_;
+    const Owner memory_;
+    u64 rounds_ = 0, bytes_ = 0;
+    bool waiting_ = false;
+    Clock::time_point since_{};
 };
 
 class PyChannel {
@@ -219,6 +292,22 @@ class PyChannel {
         return {std::move(received)};
     }
 
+    Costs run(const ProgramArgument& given) {
+        if (!py::isinstance<Program>(given.object)) throw py::type_error("program must be a Program");
+        auto& program = given.object.cast<Program&>();
+        const auto protocol = std::move(program.protocol);
+        if (!protocol) throw py::value_error("the program has been run");
+        Drive drive{*held_.hub, *channel_, *program.site, *protocol, held_.graveyard->keep({given.object})};
+        try {
+            while (!unlocked([&] { return drive.advance(Clock::now() + signal_slice); })) answer_signals();
+        } catch (...) {
+            held_.hub->forget(*channel_);
+            throw;
+        }
+        held_.graveyard->empty();
+        return {py::make_tuple(drive.rounds(), drive.bytes())};
+    }
+
     void fail(const Error& error) { held_.hub->fail(*channel_, held_.fault(error.object)); }
     void finish() { held_.hub->finish(*channel_); }
     void attend(const Flag& begins) { held_.hub->attend(flag(begins, "begins")); }
@@ -260,6 +349,9 @@ void add_net_hub(py::module_& module) {
              "sent.")
         .def("collect", &PyChannel::collect, arg("expect"),
              "The next message of each peer named, in pieces of these sizes, each an array of its own.")
+        .def("run", &PyChannel::run, arg("program"),
+             "Runs one party's side of a protocol, without a word of Python between its messages.\n\n"
+             "Returns (rounds, payload bytes that this party sent); raises what post and collect do.")
         .def("fail", &PyChannel::fail, arg("error"),
              "Makes every later wait raise the error; the first one stays.")
         .def("finish", &PyChannel::finish,
@@ -283,8 +375,13 @@ void add_net_hub(py::module_& module) {
         .def("send_control", &PyHub::send_control, arg("peer"), arg("payload"),
              "Queues a control message. Raises PartyLostError if the peer is not linked.")
         .def("tend", &PyHub::tend,
-             "Looks after the links for a moment; always by the same thread.\n\n"
-             "Returns (peer, control message, True) for each that has come, and (peer, error, whether it was "
+             "Looks after the links for a moment, or until there is news; always by the same thread.")
+        .def("rest", &PyHub::rest,
+             "The same for the thread that computes when it has nothing to compute; until wake() is called, "
+             "too.")
+        .def("wake", &PyHub::wake, "Ends a rest, or the next one before it begins.")
+        .def("news", &PyHub::news,
+             "(peer, control message, True) for each that has come, and (peer, error, whether it was "
              "linked\n"
              "in both directions) for each link that broke.")
         .def("open", &PyHub::open, arg("session"),

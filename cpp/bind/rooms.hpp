@@ -10,6 +10,7 @@ void add_ring_bits(pybind11::module_& module);
 void add_prg(pybind11::module_& module);
 void add_mpc(pybind11::module_& module);
 void add_rounds(pybind11::module_& module);
+void add_programs(pybind11::module_& module);
 void add_net_errors(pybind11::module_& module);
 void add_net_tls(pybind11::module_& module);
 void add_net_hub(pybind11::module_& module);

@@ -25,6 +25,9 @@ void leaf(ConstWords r, ConstWords table, std::size_t width, std::size_t words, 
 // Rows that a merge of `groups` groups leaves: [C == R] of every pair but the lowest, then [C < R] of all.
 constexpr std::size_t merged_rows(std::size_t groups) { return 2 * (groups / 2) - 1; }
 
+// What the tree begins with: [C == R] of every group but the lowest, then [C < R] of all.
+constexpr std::size_t pair_rows(std::size_t groups) { return 2 * groups - 1; }
+
 // One level of the tree, on replicated shares: this party's XOR part of [C == R] of each pair of groups but
 // the lowest, equal_high & equal_low, and of [C < R] of each, less_high ^ (equal_high & less_low).
 // less[groups, words]; equal[groups - 1, words] lacks the lowest group; out[merged_rows(groups), words].

@@ -314,7 +314,7 @@ void Hub::finish(Channel& channel) {
 void Hub::attend(bool begins) {
     const Lock lock(lock_);
     attended_ += begins ? 1 : -1;
-    if (begins ? reading_ == &tender_ : attended_ == 0) tender_.ring();
+    if (begins ? reading_ == &tender_ : attended_ == 0 && !has_rester_) tender_.ring();
 }
 
 }  // namespace trine::net

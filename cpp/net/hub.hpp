@@ -2,7 +2,7 @@
 //
 // One thread at a time is the reader: it reads all links, writes what is left to be written, and puts each
 // message where its session wants it. Whoever waits for messages is the reader, or waits for the one who is
-// and follows it; if nobody waits, it is the thread that calls tend().
+// and follows it; if nobody waits, it is the thread that calls rest() or, without one, tend().
 #pragma once
 
 #include <array>
@@ -84,7 +84,13 @@ class Hub final : private Receiver {
     // Sends a message outside of sessions. Throws Fault (lost) if the peer is not linked.
     void send_control(int peer, u64 size, Pieces payload);
     // Looks after the links until there is something to tell, or until the time; always by the same thread.
-    std::vector<Event> tend(Clock::time_point until);
+    void tend(Clock::time_point until);
+    // The same for the thread that computes when it has nothing to compute, so that no other has to be woken
+    // when it begins and ends; until somebody calls wake(), too.
+    void rest(Clock::time_point until);
+    void wake();
+    // What there is to tell, each once.
+    std::vector<Event> news();
 
     // -- sessions --
 
@@ -182,7 +188,9 @@ class Hub final : private Receiver {
     bool closed_ = false;
     Waker* reading_ = nullptr;  // wakes the reader
     Clock::time_point last_read_{};
-    int attended_ = 0;  // threads that will read by themselves
+    int attended_ = 0;                           // threads that will read by themselves
+    bool has_rester_ = false, resting_ = false;  // whether anybody ever rests; is the reader, and does
+    bool woken_ = false;
     Clock::time_point next_sign_{};
 
     int crowded_ = 0;  // waits for which the reader, whose this is, goes to sleep at once

@@ -186,7 +186,7 @@ void Hub::end(Inbound& link, const Header& header, std::shared_ptr<Landing> land
     if (header.kind == Kind::control) {
         if (header.length == 0) return;  // a sign of life
         events_.push_back({link.peer, {}, false, std::move(*landing)});
-        tender_.ring();
+        if (!resting_) tender_.ring();
     } else if (Channel* const channel = existing(header.session)) {
         Channel::Peer& from = channel->peers_[static_cast<std::size_t>(link.peer)];
         if (landing == from.wanted)
@@ -197,7 +197,12 @@ void Hub::end(Inbound& link, const Header& header, std::shared_ptr<Landing> land
     }
 }
 
-std::vector<Event> Hub::tend(Clock::time_point until) {
+std::vector<Event> Hub::news() {
+    const Lock lock(lock_);
+    return std::exchange(events_, {});
+}
+
+void Hub::tend(Clock::time_point until) {
     Lock lock(lock_);
     for (auto now = Clock::now(); events_.empty() && !closed_ && now < until; now = Clock::now()) {
         if (now >= next_sign_) {
@@ -223,7 +228,34 @@ std::vector<Event> Hub::tend(Clock::time_point until) {
             lock.lock();
         }
     }
-    return std::exchange(events_, {});
+}
+
+void Hub::rest(Clock::time_point until) {
+    Lock lock(lock_);
+    const auto enough = [&] { return !events_.empty() || closed_ || woken_; };
+    has_rester_ = true;
+    ++attended_;
+    while (!enough() && Clock::now() < until) {
+        if (!reading_) {
+            resting_ = true;
+            read_for(lock, collector_, until, {}, enough);
+            resting_ = false;
+        } else {
+            if (reading_ == &tender_) tender_.ring();
+            changed_.wait_until(lock, until);
+        }
+    }
+    --attended_;
+    woken_ = false;
+}
+
+void Hub::wake() {
+    {
+        const Lock lock(lock_);
+        woken_ = true;
+        changed_.notify_all();
+    }
+    collector_.ring();
 }
 
 void Hub::send_signs_of_life(const Links& links) {

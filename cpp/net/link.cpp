@@ -125,6 +125,8 @@ bool Inbound::read(Receiver& receiver) {
             header_.reset();
             filled_ = 0;
             receiver.end(*this, header, std::move(landing_));
+            // What is still in the kernel makes the socket readable.
+            dry_ = !agreed.connection->holds_more();
             break;
         }
     }

@@ -59,6 +59,8 @@ class Connection {
     Step handshake();
     // Bytes read; 0 if there are none now.
     std::size_t read(Bytes into);
+    // Whether some has been taken from the kernel that read() has not given yet.
+    bool holds_more() const { return SSL_has_pending(ssl_.get()) == 1; }
     // At most record_bytes. False if the kernel takes no more now: to be called again with the same bytes.
     bool write(ConstBytes record);
 

@@ -14,7 +14,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'keep_freed_memory', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
+__all__: list[str] = ['Channel', 'FRAME_HEADER_BYTES', 'Generator', 'Hub', 'Keystream', 'PackedOperand', 'Program', 'TlsConnection', 'TlsContext', 'available_isas', 'bits_add_unpacked', 'bits_from_planes', 'bits_pack', 'bits_pack_sum', 'bits_to_planes', 'bits_unpack', 'compare_leaf', 'compare_merge', 'compare_monomials', 'field_add', 'field_conv2d', 'field_matmul', 'field_mul', 'field_neg', 'field_sub', 'field_sum', 'field_sumpool', 'frame_pack', 'frame_unpack', 'keep_freed_memory', 'rectify_program', 'round_multiply', 'round_quotient', 'round_share_upper', 'round_times_known', 'round_unflip', 'rss_and', 'rss_conv2d', 'rss_conv2d_packed', 'rss_matmul', 'rss_matmul_packed', 'rss_mul', 'sign_products_program', 'truncate_program', 'z2k_add', 'z2k_conv2d', 'z2k_matmul', 'z2k_mul', 'z2k_neg', 'z2k_sub', 'z2k_sum', 'z2k_sumpool']
 class Keystream:
     """
     The keystreams of one key, AES-128-CTR: every stream number gives another keystream.
@@ -104,6 +104,12 @@ class PackedOperand:
         """
         Shape of the shared matrix or kernel.
         """
+class Program:
+    """
+    One party's side of a protocol, from its first message to its last, for Channel.run.
+    
+    It holds shares: not to be copied or pickled.
+    """
 class TlsContext:
     """
     One party's certificates, for calling and for being called: TLS 1.3 with certificates on both sides.
@@ -168,6 +174,12 @@ class Channel:
         """
         One message to each peer named, the concatenation of its parts, which stay as they are until sent.
         """
+    def run(self, program: Program) -> tuple[int, int]:
+        """
+        Runs one party's side of a protocol, without a word of Python between its messages.
+        
+        Returns (rounds, payload bytes that this party sent); raises what post and collect do.
+        """
 class Hub:
     """
     One party's links and their sessions.
@@ -202,22 +214,32 @@ class Hub:
         """
         The parties that are not linked in both directions.
         """
+    def news(self) -> list[tuple[int, typing.Any, bool]]:
+        """
+        (peer, control message, True) for each that has come, and (peer, error, whether it was linked
+        in both directions) for each link that broke.
+        """
     def note_session(self, session: int) -> None:
         ...
     def open(self, session: int) -> tuple[Channel, bytes, bytes]:
         """
         (channel, the key of the link from party i - 1, that of the link to party i + 1).
         """
+    def rest(self) -> None:
+        """
+        The same for the thread that computes when it has nothing to compute; until wake() is called, too.
+        """
     def send_control(self, peer: int, payload: bytes) -> None:
         """
         Queues a control message. Raises PartyLostError if the peer is not linked.
         """
-    def tend(self) -> list[tuple[int, typing.Any, bool]]:
+    def tend(self) -> None:
         """
-        Looks after the links for a moment; always by the same thread.
-        
-        Returns (peer, control message, True) for each that has come, and (peer, error, whether it was linked
-        in both directions) for each link that broke.
+        Looks after the links for a moment, or until there is news; always by the same thread.
+        """
+    def wake(self) -> None:
+        """
+        Ends a rest, or the next one before it begins.
         """
 def available_isas() -> list[str]:
     """
@@ -335,6 +357,13 @@ def keep_freed_memory() -> None:
     
     For processes that do nothing else: memory that goes back to the system has to be fetched page by page again.
     """
+def rectify_program(party: int, keys: tuple[Generator, Generator, Generator], x: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64]], shift: int, width: int, out_width: int, truncation: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None] | None, sign: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None] | None, a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64]) -> Program:
+    """
+    trine.mpc.compare.rectify; see truncate_program.
+    
+    sign has mask, pad, planes, bit, table, two halves, zero, two shares of the bit as numbers, then a share of
+    zero for each level of the tree and for the opening.
+    """
 def round_multiply(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[numpy.uint64], ya: numpy.typing.NDArray[numpy.uint64], yb: numpy.typing.NDArray[numpy.uint64], zero: numpy.typing.NDArray[numpy.uint64], width: int, out: numpy.typing.NDArray[numpy.uint64], message: numpy.typing.NDArray[numpy.uint8], *, isa: str = 'auto') -> None:
     """
     out = xa * (ya + yb) + xb * ya + zero: this party's masked part of x * y; message is out, packed.
@@ -402,6 +431,18 @@ def rss_mul(xa: numpy.typing.NDArray[numpy.uint64], xb: numpy.typing.NDArray[num
     out = xa * (ya + yb) + xb * ya modulo 2^64: this party's additive share of x * y, element by element.
     
     xa, xb = x_i, x_{i+1} are party i's replicated share of x, likewise y (Araki et al. 2016).
+    """
+def sign_products_program(party: int, keys: tuple[Generator, Generator, Generator], x: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64]], values: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64]], width: int, out_width: int, sign: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None] | None, a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64]) -> Program:
+    """
+    trine.mpc.compare.sign_products; see rectify_program.
+    """
+def truncate_program(party: int, keys: tuple[Generator, Generator, Generator], x: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64]], shift: int, width: int, out_width: int, truncation: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint64] | None] | None, a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64]) -> Program:
+    """
+    trine.mpc.truncation.truncate; the result's shares go into a and b.
+    
+    keys are the generators of keys number `party` and `party` + 1 and of the party's own; x is one additive
+    part or two shares; truncation has mask, pad, two bases, bit, and two shares of the wrap, with None for
+    what the party does not have. It is drawn here if not given, and what it lacks is dealt on the way.
     """
 def z2k_add(a: numpy.typing.NDArray[numpy.uint64], b: numpy.typing.NDArray[numpy.uint64], out: numpy.typing.NDArray[numpy.uint64], *, threads: int = 1, isa: str = 'auto') -> None:
     """

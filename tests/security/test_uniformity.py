@@ -114,3 +114,33 @@ def test_the_test_itself_notices_a_leak():
     assert not uniform(np.zeros(N, np.uint64))
     biased = np.random.default_rng(0).integers(0, 2**63, N, dtype=np.uint64)  # top bit never set
     assert not uniform(biased)
+
+
+class Watched:
+    """A generator that notes the rounds in which it is drawn from, and how much."""
+
+    def __init__(self, prg, session, draws):
+        self._prg, self._session, self._draws = prg, session, draws
+
+    def __getattr__(self, name):
+        def draw(what, *args):
+            shape = what.shape if isinstance(what, np.ndarray) else what
+            self._draws.append((self._session.cost.rounds, np.prod(shape)))
+            return getattr(self._prg, name)(what, *args)
+
+        return draw
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_both_holders_of_a_key_draw_from_it_in_the_same_round(new_three, protocol):
+    """Else protocols that run side by side could not share a key: their draws would come in different orders."""
+    three = new_three(14)
+    draws = {}
+    for party in three.session._parties:
+        for key, prg in party._common.items():
+            noted = draws[party.index, key] = []
+            party._common[key] = Watched(prg, three.session, noted)
+    PROTOCOLS[protocol](three, INPUTS["ones"])
+    assert any(draws.values()) or protocol == "reveal"
+    for key in range(3):
+        assert draws[key, key] == draws[(key - 1) % 3, key]

@@ -292,6 +292,7 @@ class Scheduler:
     def _start(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self._unfinished += 1
         self._jobs.put((work, done))
+        self._mesh.wake()
 
     def _refused(self, query: str, error: TrineError) -> None:
         if waiting := self._waiting.get(query):
@@ -317,6 +318,8 @@ class Scheduler:
 
     def _compute_all(self) -> None:
         while True:
+            while self._jobs.empty() and self._mesh.rest():
+                pass
             work, done = self._jobs.get()
             try:
                 outcome = work()

@@ -87,6 +87,7 @@ class _RoleProtocol(HttpToolsProtocol):
             await app(scope, receive, send)
 
         self.app = with_role
+        self.transport: Any = _Gathering(transport, self.loop)
 
     def shutdown(self) -> None:
         """Finish the request at hand, if any; an idle connection is dropped at once."""
@@ -95,3 +96,35 @@ class _RoleProtocol(HttpToolsProtocol):
         if idle and not self.transport.get_write_buffer_size():
             # Closing in good form means waiting for the caller to take notice, and an idle one does not.
             self.transport.abort()
+
+
+class _Gathering:
+    """A transport that sends what is written in one go, the head of an answer and its body, as one record."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send it, soon."""
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        """Close when all has been sent."""
+        self._send()
+        self._transport.close()
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that are still to be sent."""
+        return self._transport.get_write_buffer_size() + sum(map(len, self._written))
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

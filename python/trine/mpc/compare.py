@@ -14,8 +14,8 @@ from trine.mpc.arithmetic import multiply
 from trine.mpc.bits import open_sign, planes_to_values, to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
-from trine.mpc.party import Party, Replicated, Ring, place
-from trine.mpc.rounds import Protocol, Round, dealt, together
+from trine.mpc.party import Party, Replicated, Ring, place, shares_of
+from trine.mpc.rounds import Protocol, Round, compiled, dealt, together
 from trine.mpc.truncation import TruncationRandomness, draw_truncation, quotient
 
 __all__ = [
@@ -91,6 +91,14 @@ class SignRandomness:
         """What takes messages: :meth:`SharedBit.deal`."""
         yield from self.bit.deal(party)
 
+    @property
+    def arrays(self) -> list[Ring | None]:
+        """All of it, as ``_core.rectify_program`` takes it."""
+        halves = [*self.sign.halves, None, None][:2]
+        numbers = [None, None] if self.bit.numbers is None else [self.bit.numbers.a, self.bit.numbers.b]
+        known = [self.mask.r, self.mask.pad, self.planes, self.bit.plane]
+        return [*known, self.sign.table, *halves, self.zero, *numbers, *self.sign.zeros]
+
 
 @dataclass(frozen=True, repr=False)
 class RectifyRandomness:
@@ -108,8 +116,7 @@ def draw_sign_products(
     party: Party, shape: tuple[int, ...], width: int, out_width: int, values: int = 1
 ) -> SignRandomness:
     """Draw the local half of what :func:`sign_products` of ``values`` values uses up."""
-    if not 1 <= width <= 64:
-        raise InputError(f"numbers of {width} bits cannot be compared: 1 to 64 can")
+    _check_compared(width)
     mask = draw_mask(party, shape, width, additive=False)
     zero = party.zero((values, *shape), out_width) if values else None
     return _draw_sign(party, shape, mask, 0, width, out_width, zero)
@@ -119,13 +126,22 @@ def draw_rectify(
     party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
 ) -> RectifyRandomness:
     """Draw the local half of what :func:`rectify` uses up; arguments as there."""
+    _check_rectified(shift, width)
+    truncation = draw_truncation(party, shape, shift, width, out_width, additive=additive)
+    zero = party.zero(shape, out_width)
+    return RectifyRandomness(truncation, _draw_sign(party, shape, truncation.mask, shift, width, out_width, zero))
+
+
+def _check_compared(width: int) -> None:
+    if not 1 <= width <= 64:
+        raise InputError(f"numbers of {width} bits cannot be compared: 1 to 64 can")
+
+
+def _check_rectified(shift: int, width: int) -> None:
     if not 1 <= shift < width - 1 <= 62:
         raise InputError(
             f"cannot rectify numbers of {width} bits cut by {shift}: 1 <= shift < width - 1 <= 62 must hold"
         )
-    truncation = draw_truncation(party, shape, shift, width, out_width, additive=additive)
-    zero = party.zero(shape, out_width)
-    return RectifyRandomness(truncation, _draw_sign(party, shape, truncation.mask, shift, width, out_width, zero))
 
 
 def _draw_sign(
@@ -176,21 +192,32 @@ def sign_products(
         values: shape (k, *x.shape), or that of x.
         random: made ahead of time by :func:`draw_sign_products` and dealt; drawn and dealt here if not given.
     """
-    count = 1 if values.shape == x.shape else values.shape[0]
-    used = random or draw_sign_products(party, x.shape, width, out_width, count)
+    _check_compared(width)
 
-    def products() -> Protocol[Replicated]:
-        while used.bit.numbers is None:  # the deal runs beside this
-            yield Round({}, {})
-        assert used.zero is not None
-        return (yield from multiply(party, used.bit.numbers, values, out_width, used.zero.reshape(values.shape)))
+    def stepwise() -> Protocol[Replicated]:
+        count = 1 if values.shape == x.shape else values.shape[0]
+        used = random or draw_sign_products(party, x.shape, width, out_width, count)
 
-    def online() -> Protocol[Replicated]:
-        planes = yield from _open_planes(party, x, used, width)
-        flips, hidden = yield from together(open_sign(party, planes, used.bit.part(party), used.sign), products())
-        return _unflip(flips, values, hidden, math.prod(x.shape))
+        def products() -> Protocol[Replicated]:
+            while used.bit.numbers is None:  # the deal runs beside this
+                yield Round({}, {})
+            assert used.zero is not None
+            return (yield from multiply(party, used.bit.numbers, values, out_width, used.zero.reshape(values.shape)))
 
-    return (yield from online() if random else dealt(party, used, online()))
+        def online() -> Protocol[Replicated]:
+            planes = yield from _open_planes(party, x, used, width)
+            flips, hidden = yield from together(open_sign(party, planes, used.bit.part(party), used.sign), products())
+            return _unflip(flips, values, hidden, math.prod(x.shape))
+
+        return (yield from online() if random else dealt(party, used, online()))
+
+    def program(y: Replicated) -> _core.Program:
+        numbers = shares_of(x), shares_of(values)
+        arrays = random.arrays if random else None
+        keys = party.generators
+        return _core.sign_products_program(party.index, keys, *numbers, width, out_width, arrays, y.a, y.b)
+
+    return (yield from compiled(values.shape, program, stepwise()))
 
 
 def relu(
@@ -223,25 +250,38 @@ def rectify(
     Raises:
         InputError: shift or width is out of range.
     """
-    used = random or draw_rectify(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
-    truncation, sign = used.truncation, used.sign
+    _check_rectified(shift, width)
 
-    def online() -> Protocol[Replicated]:
-        known = yield from open_masked(party, x, truncation.mask, width + 1, 1 << (width - 1))
-        planes, top = sign.planes, truncation.bit
-        if planes is None:
-            planes = to_planes(known, shift, width + 1 - shift)
-            planes, top = planes[:-1], planes[-1]
+    def stepwise() -> Protocol[Replicated]:
+        additive = not isinstance(x, Replicated)
+        used = random or draw_rectify(party, x.shape, shift, width, out_width, additive=additive)
+        truncation, sign = used.truncation, used.sign
 
-        def value() -> Protocol[tuple[Replicated, Replicated]]:
-            y = yield from quotient(party, known, top, truncation, shift, width, out_width)
-            assert sign.bit.numbers is not None
-            return y, (yield from multiply(party, sign.bit.numbers, y, out_width, sign.zero))
+        def online() -> Protocol[Replicated]:
+            known = yield from open_masked(party, x, truncation.mask, width + 1, 1 << (width - 1))
+            planes, top = sign.planes, truncation.bit
+            if planes is None:
+                planes = to_planes(known, shift, width + 1 - shift)
+                planes, top = planes[:-1], planes[-1]
 
-        flips, (y, product) = yield from together(open_sign(party, planes, sign.bit.part(party), sign.sign), value())
-        return _unflip(flips, y, product, math.prod(x.shape))
+            def value() -> Protocol[tuple[Replicated, Replicated]]:
+                y = yield from quotient(party, known, top, truncation, shift, width, out_width)
+                assert sign.bit.numbers is not None
+                return y, (yield from multiply(party, sign.bit.numbers, y, out_width, sign.zero))
 
-    return (yield from online() if random else dealt(party, used, online()))
+            flips, (y, product) = yield from together(
+                open_sign(party, planes, sign.bit.part(party), sign.sign), value()
+            )
+            return _unflip(flips, y, product, math.prod(x.shape))
+
+        return (yield from online() if random else dealt(party, used, online()))
+
+    def program(y: Replicated) -> _core.Program:
+        formats = shift, width, out_width
+        first, second = (random.truncation.arrays, random.sign.arrays) if random else (None, None)
+        return _core.rectify_program(party.index, party.generators, shares_of(x), *formats, first, second, y.a, y.b)
+
+    return (yield from compiled(x.shape, program, stepwise()))
 
 
 def select(party: Party, bit: Replicated, a: Replicated, b: Replicated, width: int = 64) -> Protocol[Replicated]:

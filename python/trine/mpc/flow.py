@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
-from trine.mpc.rounds import Protocol, Received, Round, joined, parted
+from trine.mpc.rounds import Protocol, Received, Round, interpreted, joined, parted
 
 __all__ = ["Task", "flow"]
 
@@ -43,7 +43,7 @@ def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
         for value in task.inputs:
             takers[value] += 1
     waiting = list(range(len(tasks)))
-    running: list[tuple[int, Protocol[Any], Round]] = []
+    running: list[tuple[int, Generator[Round, Received, Any], Round]] = []
 
     def begun() -> list[tuple[int, Protocol[Any]]]:
         """Do what is local and has all it takes; the protocols that have it too."""
@@ -64,7 +64,7 @@ def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
                 protocols.append((index, start(*taken)))
         return protocols
 
-    def resume(index: int, protocol: Protocol[Any], received: Received | None) -> None:
+    def resume(index: int, protocol: Generator[Round, Received, Any], received: Received | None) -> None:
         try:
             turn = protocol.send(received)  # type: ignore[arg-type]  # None starts a generator
         except StopIteration as finished:
@@ -78,7 +78,7 @@ def flow(given: Any, tasks: Sequence[Task]) -> Protocol[Any]:
             values[ready[0][0] + 1] = yield from ready[0][1]
             continue
         for index, protocol in ready:
-            resume(index, protocol, None)
+            resume(index, interpreted(protocol), None)
         if not running and ready:  # all of them had no rounds
             continue
         if not running:

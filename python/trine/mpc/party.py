@@ -18,7 +18,7 @@ from trine.net import PARTIES
 from trine.ring import Prg
 from trine.ring.prg import Shape
 
-__all__ = ["Party", "Replicated", "Ring", "place"]
+__all__ = ["Party", "Replicated", "Ring", "place", "shares_of"]
 
 Ring = NDArray[np.uint64]
 
@@ -77,6 +77,11 @@ class Party:
         """The generator that this party has in common with one other: number ``index`` or ``index + 1``."""
         return self._common[key]
 
+    @property
+    def generators(self) -> tuple[Prg, Prg, Prg]:
+        """Those of keys number ``index`` and ``index + 1``, and the private one."""
+        return self._common[self.index], self._common[self.next], self.private
+
     def zero(self, shape: Shape, width: int = 64) -> Ring:
         """This party's part of a fresh sharing of zero: the three parts sum to 0, any two look random modulo 2^width.
 
@@ -108,3 +113,8 @@ def place(party: Party, share: int, value: Ring | None, shape: tuple[int, ...]) 
         known if party.index == share else zeros,
         known if party.next == share else zeros,
     )
+
+
+def shares_of(x: Replicated | Ring) -> list[Ring]:
+    """What a party holds of a number, contiguous: its two shares, or its additive part."""
+    return [np.asarray(share, order="C") for share in ((x.a, x.b) if isinstance(x, Replicated) else (x,))]

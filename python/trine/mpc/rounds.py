@@ -1,5 +1,8 @@
 """A protocol as a generator: it yields what to send and what to expect, and is resumed with what came.
 
+It may also yield a :class:`Compiled` protocol, which whoever drives it runs in compiled code or, if it cannot, as the
+generator that it stands for; it is resumed with the result.
+
 Every party runs the same generator function in the same rounds, so protocols that do not depend on one another can
 share their rounds (:func:`together`), and whoever drives them, one process with all three parties or
 three hosts, is no concern of theirs.
@@ -7,16 +10,33 @@ three hosts, is no concern of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
-from trine.mpc.party import Party
+from trine import _core
+from trine.mpc.party import Party, Replicated
 from trine.net import Bytes
 
-__all__ = ["Protocol", "Randomness", "Received", "Round", "dealt", "joined", "parted", "together"]
+__all__ = [
+    "Compiled",
+    "Protocol",
+    "Randomness",
+    "Received",
+    "Round",
+    "compiled",
+    "dealt",
+    "interpreted",
+    "joined",
+    "parted",
+    "together",
+]
 
 T = TypeVar("T")
+# Elements beyond which a generator is as fast, and better: it gives back what it has used, a program keeps it all.
+LARGE = 1 << 16
 
 
 class Round(NamedTuple):
@@ -31,8 +51,23 @@ class Round(NamedTuple):
     expect: Mapping[int, Sequence[int]]
 
 
+@dataclass(frozen=True, repr=False)
+class Compiled:
+    """A protocol that compiled code can run from its first message to its last, and leaves shares of numbers.
+
+    Attributes:
+        shape: of the result.
+        program: makes the program that writes its shares into the arrays of the argument.
+        protocol: the same protocol as a generator, not begun: the same messages, the same bits.
+    """
+
+    shape: tuple[int, ...]
+    program: Callable[[Replicated], _core.Program]
+    protocol: Protocol[Replicated]
+
+
 Received = Mapping[int, Sequence[Bytes]]
-Protocol = Generator[Round, Received, T]
+Protocol = Generator[Round | Compiled, Any, T]
 
 
 class Randomness(Interface):
@@ -44,6 +79,33 @@ class Randomness(Interface):
     def deal(self, party: Party) -> Protocol[None]:
         """Finish it together with the other parties."""
         ...
+
+
+def compiled(
+    shape: tuple[int, ...], program: Callable[[Replicated], _core.Program], protocol: Protocol[Replicated]
+) -> Protocol[Replicated]:
+    """Ask for a protocol to be run as a :class:`Compiled` one, unless it is so large that Python does not show."""
+    if math.prod(shape) > LARGE:
+        return (yield from protocol)
+    result: Replicated = yield Compiled(shape, program, protocol)
+    return result
+
+
+def interpreted(
+    protocol: Protocol[T], run: Callable[[Compiled], Replicated] | None = None
+) -> Generator[Round, Received, T]:
+    """The protocol as its rounds alone; compiled protocols on the way are left to ``run``, or run as generators."""
+    received: Any = None
+    while True:
+        try:
+            turn = protocol.send(received)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        if not isinstance(turn, Compiled):
+            received = yield turn
+        else:
+            received = run(turn) if run else (yield from interpreted(turn.protocol))
 
 
 def dealt(party: Party, random: Randomness, online: Protocol[T]) -> Protocol[T]:
@@ -61,7 +123,7 @@ def together(*protocols: Protocol[Any]) -> Protocol[list[Any]]:
     """
     results: list[Any] = [None] * len(protocols)
     running = []
-    for index, protocol in enumerate(protocols):
+    for index, protocol in enumerate(map(interpreted, protocols)):
         try:
             running.append((index, protocol, next(protocol)))
         except StopIteration as finished:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from trine.errors import ProtocolError
-from trine.mpc.party import Party
-from trine.mpc.rounds import Protocol, Received, Round
+from trine.mpc.party import Party, Replicated
+from trine.mpc.rounds import Compiled, Protocol, Received, Round, interpreted
 from trine.mpc.secret import Plain, Secret
 from trine.mpc.share import input_from
 from trine.net import PARTIES, Bytes, Channel, Cost
 from trine.net.keys import KEY_BYTES, derive_key
+from trine.net.session import MeshChannel
 
 __all__ = ["LocalSession", "PartySession", "PerParty", "Session", "overlapping_rounds"]
 
 Call = Callable[..., Protocol[Any]]
+Rounds = Generator[Round, Received, Any]
 DEPTH = 2  # computations that overlap in a pipeline: one computes while the other's messages travel
 
 
@@ -124,9 +126,11 @@ class PartySession(Session):
         rounds = [0] * len(calls)
         to_start = iter(enumerate(calls))
         # What has posted its messages and waits for the others', in the order in which all three parties go on.
-        waiting: deque[tuple[int, Protocol[Any], Round]] = deque()
+        waiting: deque[tuple[int, Rounds, Round]] = deque()
+        # Compiled code keeps this thread to the end: nothing could overlap with it.
+        run = self._run if isinstance(self._channel, MeshChannel) and len(calls) == 1 else None
 
-        def resume(index: int, running: Protocol[Any], received: Received | None) -> None:
+        def resume(index: int, running: Rounds, received: Received | None) -> None:
             try:
                 turn = running.send(received)  # type: ignore[arg-type]  # None starts a generator
             except StopIteration as finished:
@@ -140,7 +144,7 @@ class PartySession(Session):
             while True:
                 while len(waiting) < DEPTH and (call := next(to_start, None)) is not None:
                     index, args = call
-                    resume(index, protocol(self._party, *args), None)
+                    resume(index, interpreted(protocol(self._party, *args), run), None)
                 if not waiting:
                     self._cost += Cost(overlapping_rounds(rounds))
                     return results
@@ -151,6 +155,12 @@ class PartySession(Session):
         """Apply a local function."""
         with np.errstate(over="ignore"):
             return function(self._party, *args)
+
+    def _run(self, compiled: Compiled) -> Replicated:
+        assert isinstance(self._channel, MeshChannel)
+        result = Replicated(np.empty(compiled.shape, np.uint64), np.empty(compiled.shape, np.uint64))
+        self._cost += Cost(*self._channel.run(compiled.program(result)))
+        return result
 
     def _post(self, turn: Round) -> None:
         self._channel.post(turn.send)
@@ -185,7 +195,7 @@ class LocalSession(Session):
         Raises:
             ProtocolError: the parties' protocols do not fit together.
         """
-        running = [protocol(party, *_pick(args, party.index)) for party in self._parties]
+        running = [interpreted(protocol(party, *_pick(args, party.index))) for party in self._parties]
         results: list[Any] = [None] * PARTIES
         received: list[Any] = [None] * PARTIES
         while True:

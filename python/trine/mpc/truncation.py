@@ -12,8 +12,8 @@ from trine.errors import InputError
 from trine.mpc.bits import to_planes, words
 from trine.mpc.known import known_product
 from trine.mpc.masked import Mask, draw_mask, open_masked
-from trine.mpc.party import Party, Replicated, Ring
-from trine.mpc.rounds import Protocol, Round, dealt
+from trine.mpc.party import Party, Replicated, Ring, shares_of
+from trine.mpc.rounds import Protocol, Round, compiled, dealt
 from trine.ring.pack import packed_size, unpack
 
 __all__ = ["TruncationRandomness", "draw_truncation", "quotient", "truncate"]
@@ -45,13 +45,19 @@ class TruncationRandomness:
         if self.excess:
             self.wrap = yield from known_product(party, self.bit, self.shape, self.excess)
 
+    @property
+    def arrays(self) -> list[Ring | None]:
+        """All of it, as ``_core.truncate_program`` takes it."""
+        bases = [*self.base, None][:2]
+        wrap = [None, None] if self.wrap is None else [self.wrap.a, self.wrap.b]
+        return [self.mask.r, self.mask.pad, *bases, self.bit, *wrap]
+
 
 def draw_truncation(
     party: Party, shape: tuple[int, ...], shift: int, width: int, out_width: int, *, additive: bool
 ) -> TruncationRandomness:
     """Draw the local half of a truncation's randomness; arguments and errors as in :func:`truncate`."""
-    if not 1 <= shift < width <= 63:
-        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
+    _check(shift, width)
     bits = width + 1
     excess = max(0, out_width - (bits - shift))
     mask = draw_mask(party, shape, bits, additive)
@@ -98,14 +104,30 @@ def truncate(
     Raises:
         InputError: shift or width is out of range.
     """
-    used = random or draw_truncation(party, x.shape, shift, width, out_width, additive=not isinstance(x, Replicated))
+    _check(shift, width)
 
-    def online() -> Protocol[Replicated]:
-        known = yield from open_masked(party, x, used.mask, width + 1, 1 << (width - 1))
-        top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
-        return (yield from quotient(party, known, top, used, shift, width, out_width))
+    def stepwise() -> Protocol[Replicated]:
+        additive = not isinstance(x, Replicated)
+        used = random or draw_truncation(party, x.shape, shift, width, out_width, additive=additive)
 
-    return (yield from online() if random else dealt(party, used, online()))
+        def online() -> Protocol[Replicated]:
+            known = yield from open_masked(party, x, used.mask, width + 1, 1 << (width - 1))
+            top = to_planes(known, width, 1)[0] if party.index == 1 and used.excess else used.bit
+            return (yield from quotient(party, known, top, used, shift, width, out_width))
+
+        return (yield from online() if random else dealt(party, used, online()))
+
+    def program(y: Replicated) -> _core.Program:
+        formats = shift, width, out_width
+        arrays = random.arrays if random else None
+        return _core.truncate_program(party.index, party.generators, shares_of(x), *formats, arrays, y.a, y.b)
+
+    return (yield from compiled(x.shape, program, stepwise()))
+
+
+def _check(shift: int, width: int) -> None:
+    if not 1 <= shift < width <= 63:
+        raise InputError(f"cannot truncate {shift} bits of numbers of {width} bits: 1 <= shift < width <= 63 must hold")
 
 
 def quotient(

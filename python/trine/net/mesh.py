@@ -58,8 +58,8 @@ class Mesh:
         peers: where the other two parties listen.
         credentials: of this party.
         timeout: seconds that a peer may be silent, or may take none of what is sent to it.
-        on_control: told of every control message, as (peer, payload); called in the mesh's own thread, so it must not
-            block. A ProtocolError that it raises breaks that peer's link.
+        on_control: told of every control message, as (peer, payload); called in the mesh's own thread or one that
+            rests, so it must not block. A ProtocolError that it raises breaks that peer's link.
         on_lost: told when a peer is no longer linked, as (peer, error); must not block either.
 
     Raises:
@@ -95,6 +95,7 @@ class Mesh:
 
         self._changed = threading.Condition()
         self._closed = threading.Event()
+        self._delivering = threading.Lock()
         self._private = secrets.token_bytes(KEY_BYTES)
         self._threads: list[threading.Thread] = []
         self._handshakes = threading.BoundedSemaphore(HANDSHAKES)
@@ -148,6 +149,22 @@ class Mesh:
         """Forget a session; what still comes for it is thrown away."""
         self._hub.close_session(number)
 
+    def rest(self) -> bool:
+        """Look after the links for a while, or until :meth:`wake`; for the thread that computes, when it does not.
+
+        Whoever calls it again and again spares the mesh's own thread being woken before and after every computation.
+
+        Returns:
+            False once the mesh is closed.
+        """
+        self._hub.rest()
+        self._deliver()
+        return not self._closed.is_set()
+
+    def wake(self) -> None:
+        """End a rest, or the next one before it begins."""
+        self._hub.wake()
+
     def close(self) -> None:
         """Break all links and stop; waits a moment for the threads, which end as soon as nothing holds them."""
         atexit.unregister(self.close)
@@ -164,7 +181,12 @@ class Mesh:
 
     def _tend(self) -> None:
         while not self._closed.is_set():
-            for peer, news, was_linked in self._hub.tend():
+            self._hub.tend()
+            self._deliver()
+
+    def _deliver(self) -> None:
+        with self._delivering:  # in the order in which it came
+            for peer, news, was_linked in self._hub.news():
                 if isinstance(news, bytes):
                     try:
                         self._on_control(peer, news)

@@ -47,6 +47,14 @@ class MeshChannel:
         """Receive messages; see :meth:`trine.net.Channel.collect`."""
         return self._messages.collect(expect)
 
+    def run(self, program: _core.Program) -> tuple[int, int]:
+        """Run a compiled protocol to its end: its rounds, and the payload bytes that it sent.
+
+        Raises:
+            PartyLostError, PartyTimeoutError, ProtocolError: as :meth:`post` and :meth:`collect`.
+        """
+        return self._messages.run(program)
+
     @contextlib.contextmanager
     def attending(self) -> Iterator[None]:
         """While this lasts, the links are left to this thread: no other is woken for what comes."""

@@ -85,6 +85,12 @@ class Mesh:
         self.open_sessions = set()
         self.last = 0
 
+    def rest(self):
+        return False
+
+    def wake(self):
+        pass
+
     def missing(self):
         return []
 

@@ -59,6 +59,12 @@ class Mesh:
         self.trio, self.party = trio, party
         self.gone = []
 
+    def rest(self):
+        return False
+
+    def wake(self):
+        pass
+
     def missing(self):
         return self.gone
 

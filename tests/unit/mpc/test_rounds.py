@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from trine.errors import ProtocolError
-from trine.mpc import LocalSession
-from trine.mpc.rounds import Round, together
+from trine.mpc import LocalSession, Replicated
+from trine.mpc.compare import relu
+from trine.mpc.rounds import LARGE, Compiled, Round, together
 
 
 def ring_of(party, rounds, tag):
@@ -55,3 +56,11 @@ def test_local_session_refuses_parties_out_of_step():
 
     with pytest.raises(ProtocolError, match="finished"):
         LocalSession().call(wrong)
+
+
+@pytest.mark.parametrize(("count", "kind"), [(0, Compiled), (LARGE, Compiled), (LARGE + 1, Round)])
+def test_large_protocols_are_generators_all_the_way(count, kind):
+    """They give back memory on the way, and what Python takes does not show."""
+    zeros = np.zeros(count, np.uint64)
+    first = LocalSession().each(lambda party: next(relu(party, Replicated(zeros, zeros), 3)))
+    assert all(isinstance(turn, kind) for turn in first)

@@ -112,6 +112,58 @@ def test_what_a_computing_thread_leaves_lying_is_read_all_the_same(ring, message
         assert receive(channels[0], 1, 1) == [1]
 
 
+def test_who_rests_hears_of_what_comes_in_order(ring, message, receive):
+    """Control messages are told in their order, and others' messages kept, whether it rests or computes."""
+    channels, mesh = ring.open(1), ring.sites[0].mesh
+    stop = threading.Event()
+
+    def rest_and_compute():
+        while not stop.is_set():
+            assert mesh.rest()
+            with channels[0].attending():
+                time.sleep(0.001)
+
+    def speak():
+        for number in range(200):
+            ring.sites[1].mesh.send_control(0, b"%d" % number)
+            if number % 10 == 0:
+                channels[2].post({0: [message(number)]})
+        heard = [ring.sites[0].controls.get(timeout=EVENT) for _ in range(200)]
+        assert heard == [(1, b"%d" % number) for number in range(200)]
+        stop.set()
+        mesh.wake()
+
+    run_all([(rest_and_compute,), (speak,)])
+    assert [int(receive(channels[0], 2, 1)[0]) for _ in range(20)] == list(range(0, 200, 10))
+
+
+def test_a_rest_ends_when_somebody_wakes(ring):
+    """Before it begins or while it lasts; else twenty would last for two seconds."""
+    mesh = ring.sites[0].mesh
+    start = time.monotonic()
+    for _ in range(20):
+        mesh.wake()
+        assert mesh.rest()
+    for _ in range(20):
+        threading.Timer(0.005, mesh.wake).start()
+        assert mesh.rest()
+    assert time.monotonic() - start < 2
+
+
+def test_a_rest_hears_of_a_lost_party_and_of_the_end(ring):
+    mesh = ring.sites[0].mesh
+    threading.Timer(0.05, ring.sites[2].mesh.close).start()
+    deadline = time.monotonic() + EVENT
+    while ring.sites[0].lost.empty() and time.monotonic() < deadline:
+        assert mesh.rest()
+    assert ring.sites[0].lost.get(timeout=1)[0] == 2
+    threading.Timer(0.05, mesh.close).start()
+    while mesh.rest() and time.monotonic() < deadline:
+        pass
+    assert not mesh.rest()
+    assert time.monotonic() < deadline
+
+
 def test_a_computing_thread_hears_of_failures(ring, receive):
     """While it reads the links itself: of a lost peer, and of a session that another thread fails."""
     channels, later = ring.open(1), ring.open(2)

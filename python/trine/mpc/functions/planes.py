@@ -184,6 +184,8 @@ class Selection:
             yield Round({}, {})
             return shares
         assert self.half is not None
+        # Drawn in the round in which party 1 draws it, not in that in which it is used.
+        pad = party.common(1 if party.index == 0 else 2).uint64((table.shape[1], self.n))
         message, peer = part.reshape(-1).view(np.uint8), 2 - party.index
         received = yield Round({peer: [message]}, {peer: [message.size], 1: [message.size]})
         opened = part ^ received[peer][0].view(np.uint64).reshape(part.shape)
@@ -193,7 +195,6 @@ class Selection:
             _core.round_unflip(flip, one, number, number)
         mine = np.empty((table.shape[1], self.n), np.uint64)
         _core.z2k_matmul(np.ascontiguousarray(table.T), self.half, mine)
-        pad = party.common(1 if party.index == 0 else 2).uint64(mine.shape)
         mine -= pad
         message = mine.reshape(-1).view(np.uint8)
         received = yield Round({peer: [message]}, {peer: [message.size]})
