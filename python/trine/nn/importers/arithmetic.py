@@ -65,7 +65,10 @@ def add(graph: Graph, x: Tensor | Array, y: Tensor | Array) -> Tensor:
 def shifted(graph: Graph, x: Tensor, by: Array) -> Tensor:
     """Plus a constant."""
     by = np.asarray(by, np.float64)
-    return x if not by.any() and by.ndim <= len(x.axes) else graph.affine(_spread(graph, x, by), None, by)
+    # An array of zeros stays: what a plan does must not depend on secret numbers.
+    return (
+        x if by.size == 1 and not by.any() and by.ndim <= len(x.axes) else graph.affine(_spread(graph, x, by), None, by)
+    )
 
 
 def multiply(graph: Graph, x: Tensor | Array, y: Tensor | Array) -> Tensor:

@@ -22,14 +22,14 @@ pytestmark = [
 ]
 
 
-def exported(module, shape, dynamic):
+def exported(module, shape, dynamic, **more):
     buffer = io.BytesIO()
     options = {"dynamic_axes": {"x": {0: "batch"}}} if dynamic else {}
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:  # not in PyTorch 2.3
         options["dynamo"] = False
     torch.onnx.export(
         module.eval(), (torch.zeros(1, *shape),), buffer, opset_version=17, input_names=["x"],
-        do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE, **options,
+        **({"do_constant_folding": False, "training": torch.onnx.TrainingMode.PRESERVE} | options | more),
     )  # fmt: skip
     return onnx.load_model_from_string(buffer.getvalue())
 
@@ -156,6 +156,29 @@ def test_a_residual_net_with_separable_and_transposed_convolutions():
     theirs = keras.Model(x, layers.Dense(5, name="f")(w[:, :8] * 0.5))
     copied(theirs, {name: numbers(getattr(module, name)) for name in "abcdefg"})
     assert_agreement(theirs, module, (3, 8, 8), (8, 8, 3))
+
+
+def test_a_batch_norm_that_the_exporter_folds_gives_the_same_plan():
+    module = random_weights(Residual())
+    folding = {"do_constant_folding": True, "training": torch.onnx.TrainingMode.EVAL}
+    folded = from_onnx(exported(module, (3, 8, 8), False, **folding))
+    whole = from_torch(module, (3, 8, 8))
+    assert len(folded.layers) < len(whole.layers)
+    plans = [[repr(step) for step in compile(model).plan.steps] for model in (folded, whole)]
+    assert plans[0] == plans[1]
+
+
+def test_what_keras_itself_exports(tmp_path):
+    pytest.importorskip("onnxscript")
+    theirs = keras.Sequential([
+        keras.Input((12, 12, 3)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(),
+        layers.Dense(3),
+    ])  # fmt: skip
+    theirs(np.zeros((1, 12, 12, 3)))
+    theirs.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    ours = from_onnx(tmp_path / "model.onnx")
+    assert ours.input_axes == (0, 1, 2)
+    assert_same_models(from_keras(theirs), ours)
 
 
 class Encoder(nn.Module):
