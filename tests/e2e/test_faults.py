@@ -278,7 +278,9 @@ def test_rubbish_on_every_port(small):
 # -- owners and demos that end in every way --------------------------------------------------------------------------
 
 OWNER = """
-import os, sys
+import os, signal, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from trine.cluster import Cluster
 from trine.nn import Dense, Sequential
 
