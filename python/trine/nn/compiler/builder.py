@@ -16,8 +16,9 @@ from trine.ring import FixedPoint
 
 __all__ = ["Builder"]
 
-# A value may carry so many more fractional bits than the format has (what pools leave) before it is truncated.
-EXCESS = 6
+# A value may carry so many more fractional bits than the format has (what pools and pixels of 0 to 255 leave) before it
+# is truncated.
+EXCESS = 8
 # Precision of public factors, in bits, where there is room for it.
 FACTOR_BITS = 24
 
@@ -82,25 +83,27 @@ class Builder:
     def plain(self, label: str, x: Value) -> Value:
         """Replicated, in the format, with nothing left to multiply by: what functions take."""
         x = self.settled(label, x)
-        if x.fraction < self.fraction:
-            x = self.raised(x, self.fraction - x.fraction)
         return self.truncated(label, x) if x.additive or x.fraction > self.fraction else x
 
     def settled(self, label: str, x: Value) -> Value:
-        """With its gain multiplied in: exactly if that is a power of two, else by a public integer."""
-        if x.gain == 1.0:
-            return x
-        mantissa, exponent = math.frexp(x.gain)
-        if mantissa == 0.5:
-            return replace(x, gain=1.0, fraction=x.fraction + 1 - exponent)
-        room = WIDEST - 2 - int(max(x.largest, 1.0)).bit_length()
-        if room < FACTOR_BITS // 2:
-            x = self.truncated(label, x)
+        """With its gain multiplied in, as a public integer, and no fewer fractional bits than the format has."""
+        if x.gain != 1.0:
             room = WIDEST - 2 - int(max(x.largest, 1.0)).bit_length()
-        bits = min(FACTOR_BITS, room)
-        factor = round(math.ldexp(mantissa, bits))
-        scaled = self.multiplied(x, factor)
-        return replace(scaled, gain=1.0, fraction=x.fraction + bits - exponent)
+            if room < FACTOR_BITS // 2:
+                x = self.truncated(label, x)
+                room = WIDEST - 2 - int(max(x.largest, 1.0)).bit_length()
+            bits = min(FACTOR_BITS, room)
+            scaled = self.multiplied(x, round(math.ldexp(x.gain, bits)))
+            x = replace(scaled, gain=1.0, fraction=x.fraction + bits)
+        return self.fine(x)
+
+    def fine(self, x: Value) -> Value:
+        """With no fewer fractional bits than the format has."""
+        return x if x.fraction >= self.fraction else self.raised(x, self.fraction - x.fraction)
+
+    def weight_fraction(self, x: Value) -> int:
+        """Fractional bits of what a value is multiplied by: so many that the product has twice the format's."""
+        return self.fraction + max(0, self.fraction - x.fraction)
 
     def multiplied(self, x: Value, factor: int) -> Value:
         """Units times a public integer; local."""

@@ -31,7 +31,8 @@ def calibrate(model: Model, samples: npt.ArrayLike, margin: float = 4.0) -> Mode
         the model, rewritten as it will be computed, with its ``ranges``.
 
     Raises:
-        InputError: no samples, or a margin below 1; errors of :meth:`Model.predict`.
+        InputError: a margin below 1.
+        ShapeError: the samples are no batch of inputs, or none; DtypeError, NotFiniteError: as :meth:`Model.predict`.
     """
     inputs = real_array(samples)
     if inputs.shape[1:] != model.input_shape or not len(inputs):

@@ -119,6 +119,8 @@ def _finished(model: Model, builder: Builder, output: Value) -> CompiledModel:
     """The plan, with every sharing as narrow as what follows allows."""
     if output.number != len(builder.steps):  # the last layer had nothing to do, on what is not the last value
         output = builder.raised(output, 0)
+    if output.fraction < 0:
+        output = builder.raised(output, -output.fraction)
     width = output.width("the output")
     needed = [1] * len(builder.steps) + [width]
     steps: list[Step] = []

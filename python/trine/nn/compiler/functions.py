@@ -190,7 +190,7 @@ def layer_norm(builder: Builder, label: str, layer: LayerNorm, x: Value) -> Valu
     number = builder.emit(MultiplyStep((centred.number, inverse)))
     fraction = centred.fraction + INVERSE_FRACTION
     bound = np.full_like(centred.low, math.ceil(1.01 * math.sqrt(count * gain) * 2.0**fraction))
-    return Value(number, True, fraction, gain**-0.5, -bound, bound)
+    return Value(number, True, fraction, 1.0, -bound, bound).times(gain**-0.5)
 
 
 def _through(function: Callable[[Reals], Reals], units: Reals, fraction: int) -> Reals:

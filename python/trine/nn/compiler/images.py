@@ -53,8 +53,7 @@ def avg_pool(builder: Builder, label: str, layer: AvgPool2D, x: Value) -> Value:
             x = replace(x, number=number, low=x.low * spread, high=x.high * spread)
         else:
             common = int(count[0])
-        bits = common.bit_length() - 1
-        x = replace(x, fraction=x.fraction + bits, gain=x.gain * (1 << bits) / common)
+        x = x.times(1 / common)
     return x
 
 

@@ -28,8 +28,9 @@ def conv2d(builder: Builder, label: str, layer: Conv2D, x: Value) -> Value:
 
 
 def _weighted(builder: Builder, label: str, layer: Conv2D | Dense, x: Value) -> Value:
-    weights = builder.encode(label, "weights", layer.weights * x.gain, builder.fraction)
-    tensors, fraction = [weights], x.fraction + builder.fraction
+    own = builder.weight_fraction(x)
+    weights = builder.encode(label, "weights", layer.weights * x.gain, own)
+    tensors, fraction = [weights], x.fraction + own
     units = weights.view(np.int64).astype(np.float64)
     rising, falling, size = (
         replace(layer, weights=part, bias=None) for part in (np.maximum(units, 0), np.minimum(units, 0), np.abs(units))
@@ -57,20 +58,20 @@ def scale(builder: Builder, label: str, layer: Scale, x: Value) -> Value:
     """Left to what comes next, but for the sign."""
     if layer.factor < 0:
         x = builder.multiplied(x, -1)
-    return replace(x, gain=x.gain * abs(layer.factor))
+    return x.times(abs(layer.factor))
 
 
 def affine(builder: Builder, label: str, layer: Affine, x: Value) -> Value:
     """A secret factor costs an opening, a secret shift nothing."""
     if layer.scale is not None:
         x = builder.whole(label, x)
-        factor = builder.encode(label, "scale", layer.scale * x.gain, builder.fraction)
+        own = builder.weight_fraction(x)
+        factor = builder.encode(label, "scale", layer.scale * x.gain, own)
         number = builder.emit(ScaleStep((x.number,), factor.shape), [factor])
         low, high = _product(x.low, x.high, *[factor.view(np.int64).astype(np.float64)] * 2)
-        x = Value(number, True, x.fraction + builder.fraction, 1.0, low, high)
+        x = Value(number, True, x.fraction + own, 1.0, low, high)
     if layer.shift is not None:
-        if x.fraction < builder.fraction:
-            x = builder.raised(x, builder.fraction - x.fraction)
+        x = builder.fine(x)
         shift = builder.encode(label, "shift", layer.shift / x.gain, x.fraction)
         number = builder.emit(ShiftStep((x.number,), shift.shape), [shift])
         by = shift.view(np.int64).astype(np.float64)
@@ -85,7 +86,7 @@ def multiply(builder: Builder, label: str, layer: Multiply, *values: Value) -> V
         x, y = builder.whole(label, product), builder.whole(label, other)
         number = builder.emit(MultiplyStep((x.number, y.number)))
         low, high = _product(x.low, x.high, y.low, y.high)
-        product = Value(number, True, x.fraction + y.fraction, x.gain * y.gain, low, high)
+        product = Value(number, True, x.fraction + y.fraction, 1.0, low, high).times(x.gain * y.gain)
     return product
 
 
@@ -100,7 +101,8 @@ def matmul(builder: Builder, label: str, layer: MatMul, x: Value, y: Value) -> V
         high = x_size @ y_size
         low = -high
     margin = np.ceil(high * ROUNDING)
-    return Value(number, True, x.fraction + y.fraction, x.gain * y.gain, low - margin, high + margin)
+    product = Value(number, True, x.fraction + y.fraction, 1.0, low - margin, high + margin)
+    return product.times(x.gain * y.gain)
 
 
 def _product(low: Reals, high: Reals, other_low: Reals, other_high: Reals) -> tuple[Reals, Reals]:

@@ -65,7 +65,7 @@ def _once(model: Model) -> Model | None:
 def _replaced(model: Model, first: int, second: int, layers: tuple[Layer, ...]) -> Model:
     """Nodes ``first`` and ``second``, which takes its value alone, with one or two other layers in their place.
 
-    The declared range of what lies between two layers that change places is not known: it is that of both ends.
+    How large what lies between two layers that change places becomes is not known: then no range is declared any more.
     """
     nodes, ranges = list(model.nodes), list(model.ranges)
     source = nodes[first].inputs

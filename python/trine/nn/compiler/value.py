@@ -24,8 +24,8 @@ class Value:
     Attributes:
         number: the plan's.
         additive: whether it is in additive parts.
-        fraction: fractional bits.
-        gain: what it is still to be multiplied by; positive.
+        fraction: fractional bits; below zero for what is large and coarse.
+        gain: what it is still to be multiplied by, above 1/2 and up to 1: powers of two go into the fraction.
         low: least units possible, (1, *shape).
         high: greatest units possible.
     """
@@ -61,6 +61,13 @@ class Value:
             f"fractional; {WIDEST} are there. Declare how large values really become by nn.calibrate(model, samples), "
             "or use fewer fractional bits, a smaller input range or smaller weights"
         )
+
+    def times(self, factor: float) -> Value:
+        """Multiplied by a positive public number: the units stay as they are, so nothing is lost and nothing costs."""
+        mantissa, exponent = math.frexp(self.gain * factor)
+        if mantissa == 0.5:
+            mantissa, exponent = 1.0, exponent - 1
+        return replace(self, gain=mantissa, fraction=self.fraction - exponent)
 
     def mapped(self, number: int, rearrange: Callable[[Reals], Reals]) -> Value:
         """After a step that moves values about, or sums them."""

@@ -178,6 +178,34 @@ def test_extreme_inputs_stay_within_the_proven_widths(private, name):
     assert np.abs(result - model.predict(x)).max() < 0.005
 
 
+SCALED = {
+    "pixels of 0 to 255": nn.Sequential([nn.Scale(1 / 255), nn.Conv2D(0.1 * normal(3, 3, 4, 5))], IMAGE, (0, 255)),
+    "a small factor before a mean": nn.Sequential(
+        [nn.Scale(1e-4), nn.AvgPool2D((3, 3)), nn.Dense(normal(4, 3))], IMAGE, (0, 10_000)
+    ),
+    "a small factor before a bias": nn.Sequential([nn.Scale(1e-5), nn.Dense(normal(4, 3), normal(3))], IMAGE, (0, 1e5)),
+    "products of small ones": nn.Model(
+        [(nn.Scale(1e-3), [0]), (nn.Multiply(), [1, 1]), (nn.Dense(normal(4, 3)), [2])], IMAGE, (0, 1000)
+    ),
+    "a large factor before a shift": nn.Sequential([nn.Scale(1000.0), nn.Affine(None, np.array([0.3]))], IMAGE),
+    "a large factor before a clip": nn.Sequential([nn.Scale(1000.0), nn.Clip(0.3, 0.7)], IMAGE, (0, 2e-3)),
+    "a large factor at the end": nn.Sequential([nn.Scale(2.0**20)], IMAGE),
+    "a large factor before weights": nn.Sequential([nn.Scale(1000.0), nn.Dense(1e-3 * normal(4, 3))], IMAGE),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_public_factors_cost_no_precision(private, name):
+    """What is as large as 1 is as precise as without the factor, however small or large that is."""
+    model = SCALED[name]
+    x = RNG.uniform(*model.input_range, (5, *IMAGE))
+    result, _ = private(model, x)
+    expected = model.predict(x)
+    inputs = np.ldexp(np.rint(np.ldexp(x, 16)), -16)  # what the client's rounding alone does is not the compiler's
+    rounding = np.abs(model.predict(inputs) - expected).max()
+    assert np.abs(result - expected).max() < 0.0005 * max(1.0, np.abs(expected).max() / 1000) + rounding
+
+
 def kinds(plan):
     return [type(step).__name__.removesuffix("Step") for step in plan.steps]
 
