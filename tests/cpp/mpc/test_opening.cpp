@@ -76,7 +76,10 @@ void expect_quotients(const Array& found, const Array& values, const Formats& f,
     }
 }
 
-TEST(Opening, Truncate) {
+// Runs a protocol that divides, on every format and both forms of its input; returns the rounds of each run.
+template <class Protocol>
+std::vector<std::size_t> check_quotients(Protocol protocol, bool positive) {
+    std::vector<std::size_t> rounds;
     for (const std::size_t count : counts)
         for (const Formats& f : formats)
             for (const bool additive : {false, true}) {
@@ -84,29 +87,22 @@ TEST(Opening, Truncate) {
                 const auto parts = split(values, 1);
                 test::Lockstep trio;
                 Outputs out(count);
-                const auto rounds = trio.run([&](Site& site) {
-                    return truncate(site, at(parts, site.party, additive), f.shift, f.width, f.out_width,
+                rounds.push_back(trio.run([&](Site& site) {
+                    return protocol(site, at(parts, site.party, additive), f.shift, f.width, f.out_width,
                                     out.at(site.party));
-                });
-                EXPECT_EQ(rounds, 2u);
-                expect_quotients(out.open(f.out_width), values, f, false);
+                }));
+                expect_quotients(out.open(f.out_width), values, f, positive);
             }
+    return rounds;
+}
+
+TEST(Opening, Truncate) {
+    const auto protocol = [](auto&&... arguments) { return truncate(arguments...); };
+    for (const std::size_t rounds : check_quotients(protocol, false)) EXPECT_EQ(rounds, 2u);
 }
 
 TEST(Opening, Rectify) {
-    for (const std::size_t count : counts)
-        for (const Formats& f : formats)
-            for (const bool additive : {false, true}) {
-                const Array values = numbers(count, f.width, f.shift);
-                const auto parts = split(values, 1);
-                test::Lockstep trio;
-                Outputs out(count);
-                trio.run([&](Site& site) {
-                    return rectify(site, at(parts, site.party, additive), f.shift, f.width, f.out_width,
-                                   out.at(site.party));
-                });
-                expect_quotients(out.open(f.out_width), values, f, true);
-            }
+    check_quotients([](auto&&... arguments) { return rectify(arguments...); }, true);
 }
 
 TEST(Opening, SignProducts) {
