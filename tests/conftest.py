@@ -1,4 +1,4 @@
-"""Three parties in one process with fixed keys, and shares of given integers."""
+"""Three parties in one process: with fixed keys and recorded messages, or running a model."""
 
 import os
 import socket
@@ -9,6 +9,7 @@ import pytest
 
 from trine.mpc import LocalSession, PerParty, accept, deal
 from trine.mpc.rounds import Round
+from trine.nn import Plan, compile, infer
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # the backend that the keras extra brings
 
@@ -58,6 +59,35 @@ def three() -> Ideal:
 def new_three() -> type[Ideal]:
     """Makes three parties from a seed."""
     return Ideal
+
+
+def spread_arrays(arrays):
+    payloads = deal(arrays)
+    return PerParty(accept(i, payloads[i], [a.shape for a in arrays]) for i in range(3))
+
+
+def run_privately(model, x, fraction=16):
+    compiled = compile(model, fraction)
+    plan = Plan.from_json(compiled.plan.to_json())
+    assert plan == compiled.plan
+    assert [tensor.shape for tensor in compiled.tensors] == plan.tensors
+    session = LocalSession()
+    inputs = PerParty(held[0] for held in spread_arrays([plan.encode_input(x)]))
+    parts = infer(session, plan, spread_arrays(compiled.tensors), inputs)
+    assert session.cost == plan.cost(len(x))
+    return plan.combine(parts), plan
+
+
+@pytest.fixture
+def spread():
+    """Arrays as the three parties' shares of them."""
+    return spread_arrays
+
+
+@pytest.fixture
+def private():
+    """Outputs of a model run among three parties, and its plan; the cost must be the declared one."""
+    return run_privately
 
 
 @pytest.fixture
